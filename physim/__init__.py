@@ -1,0 +1,33 @@
+"""physim: a differentiable virtual imaging lab.
+
+The namespaces load on first use, so that `import physim` costs little and `physim --help` never imports JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import (
+        biomech as biomech,
+        core as core,
+        ct as ct,
+        evidence as evidence,
+        hybrid as hybrid,
+        io as io,
+        mri as mri,
+        provenance as provenance,
+        study as study,
+    )
+
+__version__ = "0.1.0"
+__all__ = ["biomech", "core", "ct", "evidence", "hybrid", "io", "mri", "provenance", "study"]
+
+
+def __getattr__(name: str):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

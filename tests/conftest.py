@@ -1,0 +1,35 @@
+"""Policy of the suite: shapes are executed, warnings are errors, slow tests are asked for, keys are explicit."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from jaxtyping import install_import_hook
+
+# Every jaxtyping annotation becomes a check while the suite runs; Numba must see its kernels undecorated.
+install_import_hook(["physim", "physim_phantoms"], "beartype.beartype")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture
+def key():
+    """A fixed PRNG key."""
+    return jax.random.key(20261123)
+
+
+@pytest.fixture
+def x64():
+    """Double precision for one test."""
+    with jax.enable_x64(True):
+        yield
+
+
+def pytest_collection_modifyitems(config, items):
+    """`-m slow` asks for the slow tests; otherwise they are left out, with a reason."""
+    if "slow" in (config.getoption("-m") or ""):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))

@@ -1,0 +1,58 @@
+"""The reusable truths: one-liners that every operator, gradient and scheme is held against."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def nrmse(value, truth) -> float:
+    """Root-mean-square error over the root-mean-square of the truth."""
+    value, truth = np.asarray(value), np.asarray(truth)
+    return float(np.sqrt(np.mean(np.abs(value - truth) ** 2) / np.mean(np.abs(truth) ** 2)))
+
+
+def assert_adjoint(forward: Callable, transpose: Callable, x, y, tolerance: float) -> None:
+    """Dot-product test: <A x, y> = <x, Aᵀ y>, relative to |A x| |y|; sums in float64."""
+    ax, aty = np.asarray(forward(x), np.float64), np.asarray(transpose(y), np.float64)
+    x64, y64 = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    left, right = np.vdot(ax, y64), np.vdot(x64, aty)
+    scale = np.linalg.norm(ax) * np.linalg.norm(y64)
+    assert scale > 0, "the test vectors see nothing of the operator"
+    error = abs(left - right) / scale
+    assert error <= tolerance, f"<Ax,y> = {left!r}, <x,Aᵀy> = {right!r}: relative difference {error:.2e} > {tolerance:.0e}"
+
+
+def assert_gradient(function: Callable, x, tolerance: float = 1e-6, step: float = 1e-5, directions: int = 3) -> None:
+    """Reverse- and forward-mode derivatives of a scalar function against central differences; call it in float64."""
+    x = jnp.asarray(x)
+    assert x.dtype == jnp.float64, "finite differences need float64: use the x64 fixture"
+    gradient = jax.grad(function)(x)
+    rng = np.random.default_rng(0)
+    for _ in range(directions):
+        v = jnp.asarray(rng.standard_normal(x.shape))
+        numeric = (function(x + step * v) - function(x - step * v)) / (2 * step)
+        reverse = jnp.vdot(gradient, v)
+        _, forward = jax.jvp(function, (x,), (v,))
+        scale = max(abs(float(numeric)), 1e-12)
+        assert abs(float(reverse - numeric)) <= tolerance * scale, f"grad {reverse} against {numeric}"
+        assert abs(float(forward - numeric)) <= tolerance * scale, f"jvp {forward} against {numeric}"
+
+
+def assert_order(error: Callable[[int], float], sizes, order: float, slack: float = 0.15) -> None:
+    """The error falls as size**-order: least-squares slope over the sizes, at least order - slack."""
+    errors = np.array([error(n) for n in sizes])
+    assert np.all(errors > 0), "an error of exactly zero shows no order: choose a harder case"
+    slope = -np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+    assert slope >= order - slack, f"order {slope:.2f} < {order}: errors {errors} at {sizes}"
+
+
+def assert_same(fast, reference, tolerance: float) -> None:
+    """A fast path equals its readable reference: same shape, same dtype, same numbers."""
+    fast, reference = np.asarray(fast), np.asarray(reference)
+    assert fast.shape == reference.shape, (fast.shape, reference.shape)
+    assert fast.dtype == reference.dtype, (fast.dtype, reference.dtype)
+    scale = np.abs(reference).max() or 1.0
+    worst = np.abs(fast - reference).max() / scale
+    assert worst <= tolerance, f"largest difference {worst:.2e} of the peak > {tolerance:.0e}"
