@@ -1,1 +1,74 @@
-"""Under construction."""
+"""Files in and out: NIfTI, DICOM and HDF5, atomic writes, and the checked fetcher of real data.
+
+The only place where other units exist: inside physim lengths are mm, times s, angles rad; here they
+become what the format asks for. Everything loads on first use, so that importing `physim.io` is free.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .atomic import atomic_file, atomic_folder, file_errors, remove_stale, sha256
+    from .dicom_read import list_series, read_dicom_folder
+    from .dicom_tags import Case, CTSeries, MRSeries
+    from .dicom_write import write_dicom_series
+    from .fetcher import cache_folder, fetch, is_present
+    from .hdf5 import Hdf5, read_hdf5, write_hdf5
+    from .images import read_image
+    from .loaders import load_cranium_ct, load_lung_ct, load_mni152
+    from .nifti import read_nifti, write_nifti
+    from .nrrd import read_nrrd
+    from .sources import SOURCES, Source
+
+_HOME = {
+    "atomic": ("atomic_file", "atomic_folder", "file_errors", "remove_stale", "sha256"),
+    "dicom_read": ("list_series", "read_dicom_folder"),
+    "dicom_tags": ("CTSeries", "Case", "MRSeries"),
+    "dicom_write": ("write_dicom_series",),
+    "fetcher": ("cache_folder", "fetch", "is_present"),
+    "hdf5": ("Hdf5", "read_hdf5", "write_hdf5"),
+    "images": ("read_image",),
+    "loaders": ("load_cranium_ct", "load_lung_ct", "load_mni152"),
+    "nifti": ("read_nifti", "write_nifti"),
+    "nrrd": ("read_nrrd",),
+    "sources": ("SOURCES", "Source"),
+}
+__all__ = [
+    "SOURCES",
+    "CTSeries",
+    "Case",
+    "Hdf5",
+    "MRSeries",
+    "Source",
+    "atomic_file",
+    "atomic_folder",
+    "cache_folder",
+    "fetch",
+    "file_errors",
+    "is_present",
+    "list_series",
+    "load_cranium_ct",
+    "load_lung_ct",
+    "load_mni152",
+    "read_dicom_folder",
+    "read_hdf5",
+    "read_image",
+    "read_nifti",
+    "read_nrrd",
+    "remove_stale",
+    "sha256",
+    "write_dicom_series",
+    "write_hdf5",
+    "write_nifti",
+]
+
+
+def __getattr__(name: str):
+    for home, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,197 @@
+"""Trilinear sampling at points, its derivatives along the axes, and the exact transposes; zero outside the volume.
+
+The weight of voxel i for a coordinate x is the hat max(0, 1 - |x - i|), or, along an axis whose `slope` flag is set, its
+derivative. The transpose sorts the points by their plane along x and lets one thread own each plane of the result:
+no races, and the same bits whatever the number of threads.
+"""
+
+import numpy as np
+from numba import carray, njit, prange, types
+
+from . import bridge
+
+CHUNKS = 64
+
+
+@njit(inline="always")
+def _lower(x):
+    """The largest whole number not above x; the cast truncates towards zero."""
+    whole = int(x)
+    return whole - 1 if x < whole else whole
+
+
+@njit(inline="always")
+def _weights(fraction, slope, one):
+    """Weights of the lower and the upper neighbour."""
+    return (-one, one) if slope else (one - fraction, fraction)
+
+
+@njit(inline="always")
+def _pair(volume, i, j, k, wz0, wz1):
+    """The two voxels of one line along z, weighted; what lies outside is zero."""
+    nx, ny, nz = volume.shape
+    total = wz0 - wz0
+    if 0 <= i < nx and 0 <= j < ny:
+        if 0 <= k < nz:
+            total += wz0 * volume[i, j, k]
+        if 0 <= k + 1 < nz:
+            total += wz1 * volume[i, j, k + 1]
+    return total
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def sample(volume, points, slope_x, slope_y, slope_z, out):
+    """out[n] = sum over the eight neighbours of points[n] of weight times volume."""
+    nx, ny, nz = volume.shape
+    real = volume.dtype.type
+    one = real(1)
+    for n in prange(points.shape[0]):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        if not (x > -one and x < nx and y > -one and y < ny and z > -one and z < nz):
+            out[n] = one - one
+            continue
+        i, j, k = _lower(x), _lower(y), _lower(z)
+        wx0, wx1 = _weights(x - real(i), slope_x, one)
+        wy0, wy1 = _weights(y - real(j), slope_y, one)
+        wz0, wz1 = _weights(z - real(k), slope_z, one)
+        if 0 <= i < nx - 1 and 0 <= j < ny - 1 and 0 <= k < nz - 1:
+            low = wy0 * (wz0 * volume[i, j, k] + wz1 * volume[i, j, k + 1]) + wy1 * (
+                wz0 * volume[i, j + 1, k] + wz1 * volume[i, j + 1, k + 1]
+            )
+            high = wy0 * (wz0 * volume[i + 1, j, k] + wz1 * volume[i + 1, j, k + 1]) + wy1 * (
+                wz0 * volume[i + 1, j + 1, k] + wz1 * volume[i + 1, j + 1, k + 1]
+            )
+        else:
+            low = wy0 * _pair(volume, i, j, k, wz0, wz1) + wy1 * _pair(volume, i, j + 1, k, wz0, wz1)
+            high = wy0 * _pair(volume, i + 1, j, k, wz0, wz1) + wy1 * _pair(volume, i + 1, j + 1, k, wz0, wz1)
+        out[n] = wx0 * low + wx1 * high
+
+
+@njit(inline="always")
+def _bin(points, n, shape, one):
+    """The plane below a point, plus one; the last bin holds the points that touch no voxel."""
+    x, y, z = points[n, 0], points[n, 1], points[n, 2]
+    if x > -one and x < shape[0] and y > -one and y < shape[1] and z > -one and z < shape[2]:
+        return _lower(x) + 1
+    return shape[0] + 1
+
+
+@njit(parallel=True, cache=True)
+def sort_by_plane(points, shape, one):
+    """Stable counting sort of the points by `_bin`; returns the order and where each bin starts."""
+    count, bins = points.shape[0], shape[0] + 2
+    histogram = np.zeros((CHUNKS, bins), np.int64)
+    for chunk in prange(CHUNKS):
+        for n in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
+            histogram[chunk, _bin(points, n, shape, one)] += 1
+    starts = np.zeros(bins + 1, np.int64)
+    position = 0
+    for b in range(bins):
+        starts[b] = position
+        for chunk in range(CHUNKS):
+            held = histogram[chunk, b]
+            histogram[chunk, b] = position
+            position += held
+    starts[bins] = position
+    order = np.empty(count, np.int64)
+    for chunk in prange(CHUNKS):
+        for n in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
+            b = _bin(points, n, shape, one)
+            order[histogram[chunk, b]] = n
+            histogram[chunk, b] += 1
+    return order, starts
+
+
+@njit(inline="always")
+def _spread(plane, j, k, wy0, wy1, wz0, wz1):
+    """Adds a weighted value to four voxels of a plane; what lies outside is dropped."""
+    ny, nz = plane.shape
+    if 0 <= j < ny:
+        if 0 <= k < nz:
+            plane[j, k] += wy0 * wz0
+        if 0 <= k + 1 < nz:
+            plane[j, k + 1] += wy0 * wz1
+    if 0 <= j + 1 < ny:
+        if 0 <= k < nz:
+            plane[j + 1, k] += wy1 * wz0
+        if 0 <= k + 1 < nz:
+            plane[j + 1, k + 1] += wy1 * wz1
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def _gather_planes(values, points, order, starts, slope_x, slope_y, slope_z, out):
+    """Each plane of the result collects from the points just below it and just above it."""
+    real = out.dtype.type
+    one = real(1)
+    for i in prange(out.shape[0]):
+        plane = out[i]
+        plane[:] = one - one
+        for side in range(2):
+            for rank in range(starts[i + side], starts[i + side + 1]):
+                n = order[rank]
+                x, y, z = points[n, 0], points[n, 1], points[n, 2]
+                wx0, wx1 = _weights(x - real(i - 1 + side), slope_x, one)
+                value = values[n] * (wx0 if side == 1 else wx1)
+                j, k = _lower(y), _lower(z)
+                wy0, wy1 = _weights(y - real(j), slope_y, one)
+                wz0, wz1 = _weights(z - real(k), slope_z, one)
+                _spread(plane, j, k, value * wy0, value * wy1, wz0, wz1)
+
+
+@njit(cache=True)
+def sample_transpose(values, points, slope_x, slope_y, slope_z, out):
+    """The exact transpose of `sample` in the volume."""
+    order, starts = sort_by_plane(points, out.shape, out.dtype.type(1))
+    _gather_planes(values, points, order, starts, slope_x, slope_y, slope_z, out)
+
+
+@njit(inline="always")
+def _sound(frame, code, volume, values):
+    """Whether the buffers of a call belong together."""
+    points, flags = bridge.argument(frame, 1), bridge.argument(frame, 2)
+    return (
+        bridge.fits(volume, code, 3)
+        and bridge.fits(values, code, 1)
+        and bridge.fits(points, code, 2)
+        and bridge.fits(flags, bridge.INT32, 1)
+        and bridge.size(points, 0) == bridge.size(values, 0)
+        and bridge.size(points, 1) == 3
+        and bridge.size(flags, 0) == 3
+    )
+
+
+def make_handler(real, code, forward):
+    """The C entry point of one direction in one precision. Arguments: volume or values, points, three slope flags."""
+
+    @bridge.handler
+    def handle(frame):
+        if bridge.is_query(frame):
+            return bridge.answer_query(frame)
+        if not bridge.takes(frame, 3, 1):
+            return bridge.refuse(frame, "physim sampling: 3 arguments and 1 result are needed")
+        given, made = bridge.argument(frame, 0), bridge.result(frame, 0)
+        volume, values = (given, made) if forward else (made, given)
+        if not _sound(frame, code, volume, values):
+            return bridge.refuse(frame, "physim sampling: a 3-D volume, points (n, 3) and n values of one precision are needed")
+        shape = (bridge.size(volume, 0), bridge.size(volume, 1), bridge.size(volume, 2))
+        count = bridge.size(values, 0)
+        points = carray(bridge.as_pointer(bridge.data(bridge.argument(frame, 1)), real), (count, 3))
+        slope = carray(bridge.as_pointer(bridge.data(bridge.argument(frame, 2)), types.int32), (3,))
+        grid = carray(bridge.as_pointer(bridge.data(volume), real), shape)
+        line = carray(bridge.as_pointer(bridge.data(values), real), (count,))
+        if forward:
+            sample(grid, points, slope[0] != 0, slope[1] != 0, slope[2] != 0, line)
+        else:
+            sample_transpose(line, points, slope[0] != 0, slope[1] != 0, slope[2] != 0, grid)
+        return 0
+
+    return handle
+
+
+def warm_up(dtype, forward: bool) -> None:
+    """Calls the kernels on tiny arrays: starts Numba's threads, without which a cached handler crashes."""
+    volume, points, values = np.zeros((2, 2, 2), dtype), np.zeros((1, 3), dtype), np.zeros(1, dtype)
+    if forward:
+        sample(volume, points, False, False, False, values)
+    else:
+        sample_transpose(values, points, False, False, False, volume)
