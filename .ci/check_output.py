@@ -16,7 +16,8 @@ for case in cases:
     record = json.loads((case / "record.json").read_text(encoding="utf-8"))
     for name in ("t1w", "t2w", "flair", "pd", "labels"):
         image = np.asarray(nibabel.load(case / f"{name}.nii.gz").dataobj)
-        assert image.ndim == 3 and np.isfinite(image).all() and image.std() > 0, (case, name)
+        sound = image.ndim == 3 and np.isfinite(image).all() and image.std() > 0
+        assert sound, (case, name)
     assert (case / "contact_sheet.png").stat().st_size > 20_000
     slices = list((case / "dicom").rglob("*.dcm"))
     assert len(slices) > 100, f"{len(slices)} DICOM files in {case}"

@@ -1,5 +1,6 @@
 """The reusable truths: one-liners that every operator, gradient and scheme is held against."""
 
+import inspect
 from collections.abc import Callable
 
 import jax
@@ -21,10 +22,14 @@ def assert_adjoint(forward: Callable, transpose: Callable, x, y, tolerance: floa
     scale = np.linalg.norm(ax) * np.linalg.norm(y64)
     assert scale > 0, "the test vectors see nothing of the operator"
     error = abs(left - right) / scale
-    assert error <= tolerance, f"<Ax,y> = {left!r}, <x,Aᵀy> = {right!r}: relative difference {error:.2e} > {tolerance:.0e}"
+    assert error <= tolerance, (
+        f"<Ax,y> = {left!r}, <x,Aᵀy> = {right!r}: relative difference {error:.2e} > {tolerance:.0e}"
+    )
 
 
-def assert_gradient(function: Callable, x, tolerance: float = 1e-6, step: float = 1e-5, directions: int = 3) -> None:
+def assert_gradient(
+    function: Callable, x, tolerance: float = 1e-6, step: float = 1e-5, directions: int = 3
+) -> None:
     """Reverse- and forward-mode derivatives of a scalar function against central differences; call it in float64."""
     x = jnp.asarray(x)
     assert x.dtype == jnp.float64, "finite differences need float64: use the x64 fixture"
@@ -56,3 +61,8 @@ def assert_same(fast, reference, tolerance: float) -> None:
     scale = np.abs(reference).max() or 1.0
     worst = np.abs(fast - reference).max() / scale
     assert worst <= tolerance, f"largest difference {worst:.2e} of the peak > {tolerance:.0e}"
+
+
+def unchecked(function: Callable) -> Callable:
+    """The function without the suite's shape checks: what a user calls, whose own refusals are under test."""
+    return inspect.unwrap(function)

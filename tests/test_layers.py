@@ -16,7 +16,11 @@ def lint(folder: pathlib.Path) -> subprocess.CompletedProcess:
     path = ":".join(str(folder / part) for part in ("", "kernels", "phantoms"))
     script = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c(['--no-cache']))"
     return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
     )
 
 

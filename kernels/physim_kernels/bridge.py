@@ -5,6 +5,8 @@ helpers below read the frame as 64-bit words. Source of the layout: `xla/ffi/api
 (`jax.ffi.include_dir()`), API 0.1 to 0.3; `struct_size` words are checked, so a changed layout is refused, not read.
 """
 
+# Numba hands an intrinsic its compile context as a first argument that no caller writes.
+# pyright: reportCallIssue=false
 import ctypes
 
 import jax
@@ -23,7 +25,7 @@ API_MAJOR_MINOR, API_ERROR_CREATE = 4, 6
 FRAME_BYTES, BUFFER_BYTES = 168, 48
 
 INVALID_ARGUMENT = 3
-INT32, FLOAT32, FLOAT64 = 4, 11, 12 # XLA_FFI_DataType
+INT32, FLOAT32, FLOAT64 = 4, 11, 12  # XLA_FFI_DataType
 
 
 @intrinsic
@@ -184,4 +186,6 @@ def register(name: str, compiled) -> None:
     new_capsule = ctypes.pythonapi.PyCapsule_New
     new_capsule.restype = ctypes.py_object
     new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    jax.ffi.register_ffi_target(name, new_capsule(compiled.address, None, None), platform="cpu", api_version=1)
+    jax.ffi.register_ffi_target(
+        name, new_capsule(compiled.address, None, None), platform="cpu", api_version=1
+    )

@@ -7,8 +7,9 @@ are contiguous and free of branches, so that LLVM makes vector code of them; pla
 """
 
 import numpy as np
-from numba import carray, njit, prange, types
+from numba import njit, prange, types
 from numba.extending import overload
+from numba.np.numpy_support import carray
 
 from . import bridge
 
@@ -116,9 +117,13 @@ def make_handler(real, code, one_gain):
         out = carray(bridge.as_pointer(bridge.data(bridge.result(frame, 0)), real), shape)
         spare = carray(bridge.as_pointer(bridge.data(bridge.result(frame, 1)), real), shape)
         if one_gain:
-            diffuse_react(u, cx, cy, cz, carray(bridge.as_pointer(bridge.data(gain), real), (1,)), steps, out, spare)
+            diffuse_react(
+                u, cx, cy, cz, carray(bridge.as_pointer(bridge.data(gain), real), (1,)), steps, out, spare
+            )
         else:
-            diffuse_react(u, cx, cy, cz, carray(bridge.as_pointer(bridge.data(gain), real), shape), steps, out, spare)
+            diffuse_react(
+                u, cx, cy, cz, carray(bridge.as_pointer(bridge.data(gain), real), shape), steps, out, spare
+            )
         return 0
 
     return handle

@@ -6,7 +6,8 @@ no races, and the same bits whatever the number of threads.
 """
 
 import numpy as np
-from numba import carray, njit, prange, types
+from numba import njit, prange, types
+from numba.np.numpy_support import carray
 
 from . import bridge
 
@@ -172,7 +173,9 @@ def make_handler(real, code, forward):
         given, made = bridge.argument(frame, 0), bridge.result(frame, 0)
         volume, values = (given, made) if forward else (made, given)
         if not _sound(frame, code, volume, values):
-            return bridge.refuse(frame, "physim sampling: a 3-D volume, points (n, 3) and n values of one precision are needed")
+            return bridge.refuse(
+                frame, "physim sampling: a 3-D volume, points (n, 3) and n values of one precision are needed"
+            )
         shape = (bridge.size(volume, 0), bridge.size(volume, 1), bridge.size(volume, 2))
         count = bridge.size(values, 0)
         points = carray(bridge.as_pointer(bridge.data(bridge.argument(frame, 1)), real), (count, 3))

@@ -8,6 +8,7 @@ Swanson, Alvord and Murray, Cell Prolif. 33 (2000) 317 for white matter conducti
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import partial
 
@@ -16,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from physim_phantoms import Grid
-from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range, require_shape
 
 from physim.core.diffusion import Faces, HarmonicFaces, face_coefficients, logistic, outflow, react_diffuse
+from physim_phantoms import Grid
+from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range, require_shape
 
 Map = int | float | np.floating | Float[Array | np.ndarray, ""] | Float[Array | np.ndarray, "x y z"]
 Mask = Bool[Array | np.ndarray, "x y z"] | Float[Array | np.ndarray, "x y z"]
@@ -68,7 +69,9 @@ class Strang(eqx.Module):
             raise InputError(f"stages is {self.stages}; it must be 2 or more")
 
     @classmethod
-    def stable(cls, model: FisherKPP, grid: Grid, time_step: float | None = None, domain: Mask | None = None) -> Strang:
+    def stable(
+        cls, model: FisherKPP, grid: Grid, time_step: float | None = None, domain: Mask | None = None
+    ) -> Strang:
         """The scheme that resolves growth and keeps 0 <= u <= 1; give `time_step` in days to choose that yourself."""
         if not (is_concrete(model.diffusivity) and is_concrete(model.proliferation)):
             raise InputError(
@@ -78,7 +81,11 @@ class Strang(eqx.Module):
         fastest = float(jnp.max(outflow(_faces(model, grid, domain))))
         growth = float(np.max(np.asarray(model.proliferation)))
         if time_step is None:
-            time_step = min(GROWTH_PER_STEP / growth if growth > 0 else np.inf, 10 * SAFETY / fastest if fastest > 0 else np.inf, 30.0)
+            time_step = min(
+                GROWTH_PER_STEP / growth if growth > 0 else np.inf,
+                10 * SAFETY / fastest if fastest > 0 else np.inf,
+                30.0,
+            )
         return cls(float(time_step), 1 + max(1, int(np.ceil(time_step * fastest / SAFETY))))
 
 
@@ -157,9 +164,14 @@ def _inside(domain) -> Bool[Array, "x y z"]:
 
 def _number_or_map(name: str, value, unit: str):
     if np.ndim(value) == 5:
-        raise InputError(f"{name} is a tensor map of shape {np.shape(value)}; tensors come with a later version: give a number or a map 'x y z'")
+        raise InputError(
+            f"{name} is a tensor map of shape {np.shape(value)}; tensors come with a later version: "
+            "give a number or a map 'x y z'"
+        )
     if np.ndim(value) not in (0, 3):
-        raise InputError(f"{name} has shape {np.shape(value)}; it must be a number or a map 'x y z' in {unit}")
+        raise InputError(
+            f"{name} has shape {np.shape(value)}; it must be a number or a map 'x y z' in {unit}"
+        )
     require_finite(name, value)
     require_range(name, value, 0.0, 1e6, unit)
     return value
@@ -169,17 +181,23 @@ def _check_inputs(initial, grid: Grid, model: FisherKPP, events, domain) -> None
     require_shape("initial", initial, grid.shape)
     require_finite("initial", initial)
     require_range("initial", initial, 0.0, 1.0)
-    for name, value in (("diffusivity", model.diffusivity), ("proliferation", model.proliferation), ("domain", domain)):
+    for name, value in (
+        ("diffusivity", model.diffusivity),
+        ("proliferation", model.proliferation),
+        ("domain", domain),
+    ):
         if value is not None and np.ndim(value) == 3:
             require_shape(name, value, grid.shape)
     if len(events):
-        raise InputError(f"{len(events)} events were given; treatments come with a later version: write events=()")
+        raise InputError(
+            f"{len(events)} events were given; treatments come with a later version: write events=()"
+        )
 
 
 def _checked_days(days: Sequence[float]) -> list[float]:
     require_finite("days", days)
     times = [float(day) for day in np.atleast_1d(np.asarray(days, float))]
-    if not times or times[0] < 0 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+    if not times or times[0] < 0 or any(b <= a for a, b in itertools.pairwise(times)):
         raise InputError(f"days is {times}; it must ascend from 0 or later, like [0.0, 90.0, 180.0]")
     return times
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, require_finite, require_range
 
@@ -33,10 +34,12 @@ def seed_tumour(
     require_range("peak", peak, 1e-9, 1.0)
     position = jnp.asarray(centre, float)
     if position.shape != (3,):
-        raise InputError(f"centre has shape {position.shape}; it must be three numbers in mm, like (20.0, -10.0, 30.0)")
+        raise InputError(
+            f"centre has shape {position.shape}; it must be three numbers in mm, like (20.0, -10.0, 30.0)"
+        )
     _check_inside(grid, centre)
     offset = grid.centres() - position
-    return peak * jnp.exp2(-jnp.sum(offset**2, axis=-1) / jnp.asarray(radius) ** 2)
+    return jnp.asarray(peak * jnp.exp2(-jnp.sum(offset**2, axis=-1) / jnp.asarray(radius) ** 2))
 
 
 def _check_inside(grid: Grid, centre) -> None:
@@ -45,4 +48,6 @@ def _check_inside(grid: Grid, centre) -> None:
     except Exception:  # traced: nothing can be looked at
         return
     if np.any(index < -0.5) or np.any(index > np.array(grid.shape) - 0.5):
-        raise InputError(f"centre {tuple(map(float, centre))} mm lies outside the grid, whose middle is {tuple(np.round(grid.centre, 1))} mm")
+        raise InputError(
+            f"centre {tuple(map(float, centre))} mm lies outside the grid, whose middle is {tuple(np.round(grid.centre, 1))} mm"
+        )

@@ -2,14 +2,31 @@
 
 from .diffusion import (
     ArithmeticFaces as ArithmeticFaces,
+)
+from .diffusion import (
     Faces as Faces,
+)
+from .diffusion import (
     HarmonicFaces as HarmonicFaces,
+)
+from .diffusion import (
     diffuse as diffuse,
+)
+from .diffusion import (
     face_coefficients as face_coefficients,
+)
+from .diffusion import (
     outflow as outflow,
+)
+from .diffusion import (
     react_diffuse as react_diffuse,
+)
+from .diffusion import (
     stable_steps as stable_steps,
 )
-from .interpolate import sample as sample, sample_transpose as sample_transpose
-from .linear_pair import LinearPair as LinearPair, linear_pair as linear_pair
-from .warp import resample as resample, warp as warp
+from .interpolate import sample as sample
+from .interpolate import sample_transpose as sample_transpose
+from .linear_pair import LinearPair as LinearPair
+from .linear_pair import linear_pair as linear_pair
+from .warp import resample as resample
+from .warp import warp as warp

@@ -9,8 +9,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import physim_kernels
 from jaxtyping import Array, Bool, Float
+
+import physim_kernels
 from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range, require_shape
 
 from .linear_pair import linear_pair
@@ -45,9 +46,9 @@ class HarmonicFaces(eqx.Module):
 
 
 def face_coefficients(
-    diffusivity: Float[Array, "x y z"],
+    diffusivity: Float[Array | np.ndarray, "x y z"],
     spacing,
-    domain: Bool[Array, "x y z"] | None = None,
+    domain: Bool[Array | np.ndarray, "x y z"] | None = None,
     rule: ArithmeticFaces | HarmonicFaces = ArithmeticFaces(),
 ) -> Faces:
     """D_face / h² for every face between two voxels of the domain, zero elsewhere; D in mm²/day, h in mm."""
@@ -77,23 +78,29 @@ def outflow(faces: Faces) -> Float[Array, "x y z"]:
 def stable_steps(faces: Faces, duration: float, safety: float = 0.9) -> int:
     """The fewest equal steps over `duration` that keep the explicit scheme monotone (times `safety`); concrete faces only."""
     if not is_concrete(faces.x):
-        raise InputError("stable_steps needs concrete coefficients: choose the number of steps outside jit and grad")
+        raise InputError(
+            "stable_steps needs concrete coefficients: choose the number of steps outside jit and grad"
+        )
     fastest = float(jnp.max(outflow(faces)))
     return max(1, int(np.ceil(fastest * float(duration) / safety)))
 
 
-def diffuse(u: Float[Array, "x y z"], faces: Faces, dt) -> Float[Array, "x y z"]:
+def diffuse(u: Float[Array | np.ndarray, "x y z"], faces: Faces, dt) -> Float[Array, "x y z"]:
     """One explicit step u + Δt ∇·(D ∇u): linear and self-adjoint in u, smooth in the coefficients."""
+    u = jnp.asarray(u)
     scaled = tuple(jnp.asarray(dt, u.dtype) * c for c in (faces.x, faces.y, faces.z))
     return _DIFFUSION.apply((), scaled, u)
 
 
-def react_diffuse(u: Float[Array, "x y z"], faces: Faces, rate, dt, steps: int) -> Float[Array, "x y z"]:
+def react_diffuse(
+    u: Float[Array | np.ndarray, "x y z"], faces: Faces, rate, dt, steps: int
+) -> Float[Array, "x y z"]:
     """`steps` Strang steps of Fisher-KPP: half logistic flow, diffusion, half logistic flow; order 2 in time.
 
     `rate` is the proliferation in 1/day, a number or a map; `dt` is one step in days. Differentiable in everything but
     the number of steps; reverse mode keeps about 2 √steps states.
     """
+    u = jnp.asarray(u)
     rate = jnp.asarray(rate, u.dtype)
     half = jnp.exp(0.5 * jnp.asarray(dt, u.dtype) * rate)
     half = half.reshape((1, 1, 1)) if half.ndim == 0 else half
@@ -110,7 +117,10 @@ def logistic(u, gain):
 
 def _diagonal(face, axis: int):
     """A voxel's face above plus the face below along one axis."""
-    return face + jnp.pad(jax.lax.slice_in_dim(face, 0, face.shape[axis] - 1, axis=axis), [(int(a == axis), 0) for a in range(3)])
+    return face + jnp.pad(
+        jax.lax.slice_in_dim(face, 0, face.shape[axis] - 1, axis=axis),
+        [(int(a == axis), 0) for a in range(3)],
+    )
 
 
 def _flow(face, u, axis: int):
@@ -137,10 +147,14 @@ def _kernel(dtype):
 
 def _call(target: str, u, scaled, half, steps: int):
     like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-    return jax.ffi.ffi_call(target, (like, like), vmap_method="sequential")(u, *scaled, half, jnp.full((1,), steps, jnp.int32))[0]
+    return jax.ffi.ffi_call(target, (like, like), vmap_method="sequential")(
+        u, *scaled, half, jnp.full((1,), steps, jnp.int32)
+    )[0]
 
 
-_DIFFUSION = linear_pair("diffusion", _reference, _reference, forward_kernel=_kernel, transpose_kernel=_kernel)
+_DIFFUSION = linear_pair(
+    "diffusion", _reference, _reference, forward_kernel=_kernel, transpose_kernel=_kernel
+)
 
 
 def _march_reference(steps: int, u, scaled, half):

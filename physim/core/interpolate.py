@@ -4,8 +4,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import physim_kernels
+import numpy as np
 from jaxtyping import Array, Float
+
+import physim_kernels
 from physim_phantoms._checks import InputError
 
 from .linear_pair import linear_pair
@@ -13,7 +15,9 @@ from .linear_pair import linear_pair
 _VALUE = (False, False, False)
 
 
-def sample(volume: Float[Array, "x y z"], points: Float[Array, "*points 3"]) -> Float[Array, "*points"]:
+def sample(
+    volume: Float[Array | np.ndarray, "x y z"], points: Float[Array | np.ndarray, "*points 3"]
+) -> Float[Array, "*points"]:
     """The volume's values at points in voxel-index coordinates, trilinear; the volume is zero outside.
 
     Within one voxel outside the outermost centres the value falls linearly to zero. The weight of voxel i at coordinate
@@ -27,10 +31,14 @@ def sample(volume: Float[Array, "x y z"], points: Float[Array, "*points 3"]) -> 
 
 
 def sample_transpose(
-    values: Float[Array, "*points"], points: Float[Array, "*points 3"], shape: tuple[int, int, int]
+    values: Float[Array | np.ndarray, "*points"],
+    points: Float[Array | np.ndarray, "*points 3"],
+    shape: tuple[int, int, int],
 ) -> Float[Array, "x y z"]:
     """The exact transpose of `sample` in the volume: spreads values at points onto a grid of `shape`, as a gather."""
-    return _SAMPLING.transpose((tuple(shape), _VALUE), (points.reshape(-1, 3),), values.reshape(-1))
+    values = jnp.asarray(values)
+    flat = jnp.asarray(points, values.dtype).reshape(-1, 3)
+    return _SAMPLING.transpose((tuple(shape), _VALUE), (flat,), values.reshape(-1))
 
 
 def _checked(volume, points):
@@ -80,7 +88,9 @@ def _reference_transpose(static, parameters, values):
     values = jnp.where(touches, values, 0)
     cells = tuple(n + 1 for n in shape)
     low = jnp.floor(points).astype(jnp.int32) + 1
-    number = jnp.where(touches, (low[:, 0] * cells[1] + low[:, 1]) * cells[2] + low[:, 2], cells[0] * cells[1] * cells[2])
+    number = jnp.where(
+        touches, (low[:, 0] * cells[1] + low[:, 1]) * cells[2] + low[:, 2], cells[0] * cells[1] * cells[2]
+    )
     order = jnp.argsort(number)
     number, points, values = number[order], points[order], values[order]
     voxel = jnp.stack(jnp.meshgrid(*(jnp.arange(n) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3)
@@ -89,7 +99,10 @@ def _reference_transpose(static, parameters, values):
         bits = [(corner >> a) & 1 for a in range(3)]
         cell = [voxel[:, a] + 1 - bits[a] for a in range(3)]
         wanted = (cell[0] * cells[1] + cell[1]) * cells[2] + cell[2]
-        start, stop = jnp.searchsorted(number, wanted, side="left"), jnp.searchsorted(number, wanted, side="right")
+        start, stop = (
+            jnp.searchsorted(number, wanted, side="left"),
+            jnp.searchsorted(number, wanted, side="right"),
+        )
         collect = partial(_collect_one, points, values, voxel, bits, slopes, start, stop)
         total = total + _loop(jnp.max(stop - start), collect, jnp.zeros_like(total))
     return total.reshape(shape)
@@ -109,7 +122,9 @@ def _collect_one(points, values, voxel, bits, slopes, start, stop, turn, total):
 
 def _loop(count, body, initial):
     """A counted loop whose length is known only at run time."""
-    return jax.lax.while_loop(lambda s: s[0] < count, lambda s: (s[0] + 1, body(s[0], s[1])), (jnp.zeros_like(count), initial))[1]
+    return jax.lax.while_loop(
+        lambda s: s[0] < count, lambda s: (s[0] + 1, body(s[0], s[1])), (jnp.zeros_like(count), initial)
+    )[1]
 
 
 def _parameter_jvp(pair, static, parameters, tangents, x, transposed):
@@ -129,12 +144,20 @@ def _parameter_jvp(pair, static, parameters, tangents, x, transposed):
         else:
             term = pair.apply(steeper, (points,), x) * moved[:, axis]
         total = term if total is None else total + term
-    return total if total is not None else jnp.zeros_like(_reference(static, parameters, x) if not transposed else jnp.zeros(shape, x.dtype))
+    return (
+        total
+        if total is not None
+        else jnp.zeros_like(
+            _reference(static, parameters, x) if not transposed else jnp.zeros(shape, x.dtype)
+        )
+    )
 
 
 def _call(target: str, static, parameters, x, shape):
     flags = jnp.asarray([int(s) for s in static[1]], jnp.int32)
-    return jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, x.dtype))(x, parameters[0].astype(x.dtype), flags)
+    return jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, x.dtype))(
+        x, parameters[0].astype(x.dtype), flags
+    )
 
 
 def _forward_kernel(dtype):

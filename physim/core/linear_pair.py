@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -96,9 +97,10 @@ def _give_rules(primitives, side: int, run, reference: Operator, derivative, tra
     @primitive.def_abstract_eval
     def abstract(x, *parameters, static):
         made = jax.eval_shape(
-            lambda x, *p: reference(static, p, x), *(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in (x, *parameters))
+            lambda x, *p: reference(static, p, x),
+            *(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in (x, *parameters)),
         )
-        return jax.core.ShapedArray(made.shape, made.dtype)
+        return ShapedArray(made.shape, made.dtype)
 
     @partial(jax.jit, static_argnames="static")
     def compiled(x, *parameters, static):
@@ -116,7 +118,7 @@ def _give_rules(primitives, side: int, run, reference: Operator, derivative, tra
             terms.append(primitive.bind(moved[0], *parameters, static=static))
         if any(t is not None for t in moved[1:]):
             terms.append(derivative(static, tuple(parameters), tuple(moved[1:]), x, transposed))
-        return out, sum(terms[1:], terms[0]) if terms else ad.Zero.from_primal_value(out)
+        return out, sum(terms[1:], terms[0]) if terms else ad.Zero(jax.typeof(out).to_tangent_aval())
 
     ad.primitive_jvps[primitive] = jvp
 

@@ -5,21 +5,28 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, require_shape
 
 from .interpolate import sample
 
 
-def resample(volume: Float[Array, "x y z"], source: Grid, target: Grid) -> Float[Array, "a b c"]:
+def resample(volume: Float[Array | np.ndarray, "x y z"], source: Grid, target: Grid) -> Float[Array, "a b c"]:
     """The volume on another grid, at the same world positions; zero outside the source.
 
     Where the target is coarser, each of its voxels is the mean of a regular set of sub-positions no farther apart than
     the source's voxels, so that means survive; where it is finer the value is trilinear. Works for rotated grids.
     """
     require_shape("volume", volume, source.shape)
-    per_axis = [max(1, int(np.ceil(float(t) / float(s) - 1e-6))) for t, s in zip(target.spacing, _along(source, target), strict=True)]
-    index = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=volume.dtype) for n in target.shape), indexing="ij"), axis=-1)
+    volume = jnp.asarray(volume)
+    per_axis = [
+        max(1, int(np.ceil(float(t) / float(s) - 1e-6)))
+        for t, s in zip(target.spacing, _along(source, target), strict=True)
+    ]
+    index = jnp.stack(
+        jnp.meshgrid(*(jnp.arange(n, dtype=volume.dtype) for n in target.shape), indexing="ij"), axis=-1
+    )
     matrix = np.linalg.inv(source.affine) @ target.affine
     total = jnp.zeros(target.shape, volume.dtype)
     for offset in itertools.product(*(_sub_positions(n) for n in per_axis)):
@@ -30,16 +37,21 @@ def resample(volume: Float[Array, "x y z"], source: Grid, target: Grid) -> Float
 
 
 def warp(
-    volume: Float[Array, "x y z"], grid: Grid, displacement: Float[Array, "x y z 3"]
+    volume: Float[Array | np.ndarray, "x y z"], grid: Grid, displacement: Float[Array | np.ndarray, "x y z 3"]
 ) -> Float[Array, "x y z"]:
     """Pulls the volume back: the value at position p comes from p + displacement(p); displacement in mm, world axes.
 
     Differentiable in the volume and in the displacement.
     """
     require_shape("volume", volume, grid.shape)
+    volume = jnp.asarray(volume)
     if tuple(displacement.shape) != (*grid.shape, 3):
-        raise InputError(f"displacement has shape {tuple(displacement.shape)}; it must be {(*grid.shape, 3)}, in mm")
-    index = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=volume.dtype) for n in grid.shape), indexing="ij"), axis=-1)
+        raise InputError(
+            f"displacement has shape {tuple(displacement.shape)}; it must be {(*grid.shape, 3)}, in mm"
+        )
+    index = jnp.stack(
+        jnp.meshgrid(*(jnp.arange(n, dtype=volume.dtype) for n in grid.shape), indexing="ij"), axis=-1
+    )
     direction, spacing = jnp.asarray(grid.direction, volume.dtype), jnp.asarray(grid.spacing, volume.dtype)
     return sample(volume, index + (displacement @ direction) / spacing)
 

@@ -18,6 +18,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
+
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, require_range
 
@@ -36,7 +37,9 @@ class Cartesian(eqx.Module):
     def __init__(self, voxel_size: Sequence[float] | None = None):
         if voxel_size is not None:
             if len(voxel_size) != 3:
-                raise InputError(f"voxel_size is {tuple(voxel_size)}; it must be three numbers in mm, like (1.0, 1.0, 3.0)")
+                raise InputError(
+                    f"voxel_size is {tuple(voxel_size)}; it must be three numbers in mm, like (1.0, 1.0, 3.0)"
+                )
             require_range("voxel_size", voxel_size, 1e-3, 1e3, "mm")
             voxel_size = tuple(float(size) for size in voxel_size)  # type: ignore[assignment]
         self.voxel_size = voxel_size  # type: ignore[assignment]
@@ -52,26 +55,32 @@ class Cartesian(eqx.Module):
                 "acquire no finer than that, or make the patient on a finer grid"
             )
         matrix = np.maximum(1, np.round(extent / np.array(self.voxel_size)).astype(int))
-        return same_box(patient, tuple(int(m) for m in matrix))
+        return same_box(patient, (int(matrix[0]), int(matrix[1]), int(matrix[2])))
 
 
 def same_box(grid: Grid, matrix: tuple[int, int, int]) -> Grid:
     """The grid with `matrix` voxels over the box of `grid`."""
     spacing = grid.extent / np.array(matrix)
     corner = grid.centre - np.asarray(grid.direction) @ (spacing * (np.array(matrix) - 1) / 2)
-    return Grid(matrix, spacing, corner, grid.direction)
+    return Grid(matrix, spacing, corner, np.asarray(grid.direction))
 
 
-def encode(density: Float[Array, "x y z"] | Complex[Array, "x y z"], grid: Grid, matrix: tuple[int, int, int]) -> Complex[Array, "kx ky kz"]:
+def encode(
+    density: Float[Array, "x y z"] | Complex[Array, "x y z"], grid: Grid, matrix: tuple[int, int, int]
+) -> Complex[Array, "kx ky kz"]:
     """K-space samples of a signal density given on `grid`, cropped to `matrix`; signal units times mm³."""
     samples = density
     for axis, count in enumerate(matrix):
         ramp = _ramp(density.shape[axis], count, axis)
-        samples = _crop(jnp.fft.fft(samples, axis=axis), count, axis) * jnp.conj(ramp).astype(_complex(density))
+        samples = _crop(jnp.fft.fft(samples, axis=axis), count, axis) * jnp.conj(ramp).astype(
+            _complex(density)
+        )
     return samples * jnp.asarray(np.prod(np.asarray(grid.spacing)), _real(density))
 
 
-def decode(samples: Complex[Array, "kx ky kz"], grid: Grid, shape: tuple[int, int, int]) -> Complex[Array, "x y z"]:
+def decode(
+    samples: Complex[Array, "kx ky kz"], grid: Grid, shape: tuple[int, int, int]
+) -> Complex[Array, "x y z"]:
     """The image whose k-space is `samples` inside the acquired matrix and zero outside, on `shape` voxels over the box."""
     image = samples
     for axis, count in enumerate(shape):
@@ -97,7 +106,8 @@ def _crop(spectrum: Array, count: int, axis: int) -> Array:
     negative = count // 2
     length = spectrum.shape[axis]
     return jnp.concatenate(
-        [_slice(spectrum, length - negative, length, axis), _slice(spectrum, 0, count - negative, axis)], axis=axis
+        [_slice(spectrum, length - negative, length, axis), _slice(spectrum, 0, count - negative, axis)],
+        axis=axis,
     )
 
 

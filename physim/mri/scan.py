@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
+
 from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
 
@@ -27,7 +28,10 @@ class KSpace(eqx.Module):
 
     def frequencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """k along the grid's axes, cycles/mm."""
-        return tuple((np.arange(m) - m // 2) / length for m, length in zip(self.grid.shape, self.grid.extent, strict=True))  # type: ignore[return-value]
+        return tuple(
+            (np.arange(m) - m // 2) / length
+            for m, length in zip(self.grid.shape, self.grid.extent, strict=True)
+        )  # type: ignore[return-value]
 
 
 def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[Array, "x y z"]:
@@ -49,7 +53,11 @@ def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[
 
 
 def scan(
-    patient: Phantom, sequence: Sequence, scanner: Scanner, key: PRNGKeyArray, encoding: Cartesian | None = None
+    patient: Phantom,
+    sequence: Sequence,
+    scanner: Scanner,
+    key: PRNGKeyArray,
+    encoding: Cartesian | None = None,
 ) -> KSpace:
     """One Cartesian MR acquisition: tissue signals, voxel mixing, Fourier encoding, complex white noise.
 
@@ -63,7 +71,9 @@ def scan(
     samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
     # The image is sum(S exp) / (V N) with voxel volume V and N samples: white noise shrinks by sqrt(N) / (V N).
     deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
-    return KSpace(samples + deviation.astype(samples.real.dtype) * _white(key, grid.shape, samples.real.dtype), grid)
+    return KSpace(
+        samples + deviation.astype(samples.real.dtype) * _white(key, grid.shape, samples.real.dtype), grid
+    )
 
 
 def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "kx ky kz"]:
@@ -86,10 +96,13 @@ def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array,
     require_finite("samples", raw.samples)
     require_shape("samples", raw.samples, raw.grid.shape)
     target = raw.grid if grid is None else grid
-    if not _same_box(raw.grid, target) or any(n < m for n, m in zip(target.shape, raw.grid.shape, strict=True)):
+    if not _same_box(raw.grid, target) or any(
+        n < m for n, m in zip(target.shape, raw.grid.shape, strict=True)
+    ):
         raise InputError(
-            f"grid covers {tuple(np.round(target.extent, 3))} mm with {target.shape} voxels; it must cover the scanned box of "
-            f"{tuple(np.round(raw.grid.extent, 3))} mm with at least {raw.grid.shape} voxels: write reconstruct(raw, patient.grid)"
+            f"grid covers {tuple(np.round(target.extent, 3))} mm with {target.shape} voxels; it must cover the scanned "
+            f"box of {tuple(np.round(raw.grid.extent, 3))} mm with at least {raw.grid.shape} voxels: "
+            "write reconstruct(raw, patient.grid)"
         )
     return decode(raw.samples, raw.grid, target.shape)
 

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
 from physim_phantoms._checks import require_range
 
 from .sequences import Number

@@ -12,6 +12,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
 from physim_phantoms._checks import InputError, is_concrete, require_range
 
 Number = int | float | np.floating | Float[Array, ""]
@@ -22,7 +23,9 @@ Tissues = int | float | Float[Array | np.ndarray, "..."]
 class Sequence(Protocol):
     """Anything that turns tissue values into a signal at the echo."""
 
-    def signal(self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues) -> Float[Array, "..."]:
+    def signal(
+        self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues
+    ) -> Float[Array, "..."]:
         """Signal at the echo, as a fraction of the fully relaxed signal of water."""
         ...
 
@@ -50,12 +53,14 @@ class SpoiledGradientEcho(eqx.Module):
         _require_times(tr=self.tr, te=self.te)
         require_range("flip_angle", self.flip_angle, 1e-6, math.pi, "rad")
 
-    def signal(self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues) -> Float[Array, "..."]:
+    def signal(
+        self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues
+    ) -> Float[Array, "..."]:
         """Transverse magnetisation at the echo, relative to fully relaxed water; relaxation times in s."""
         recovery = -jnp.expm1(-self.tr / t1)
         cosine = jnp.cos(self.flip_angle)
         steady = jnp.sin(self.flip_angle) * recovery / (1 - cosine + cosine * recovery)
-        return proton_density * steady * jnp.exp(-self.te / t2_star)
+        return jnp.asarray(proton_density) * steady * jnp.exp(-self.te / t2_star)
 
 
 class SpinEcho(eqx.Module):
@@ -77,10 +82,12 @@ class SpinEcho(eqx.Module):
     def __check_init__(self):
         _require_times(tr=self.tr, te=self.te)
 
-    def signal(self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues) -> Float[Array, "..."]:
+    def signal(
+        self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues
+    ) -> Float[Array, "..."]:
         """Transverse magnetisation at the echo, relative to fully relaxed water; relaxation times in s."""
         ready = 1 - 2 * jnp.exp(-(self.tr - self.te / 2) / t1) + jnp.exp(-self.tr / t1)
-        return proton_density * ready * jnp.exp(-self.te / t2)
+        return jnp.asarray(proton_density) * ready * jnp.exp(-self.te / t2)
 
 
 class InversionRecovery(eqx.Module):
@@ -103,16 +110,20 @@ class InversionRecovery(eqx.Module):
     def __check_init__(self):
         _require_times(tr=self.tr, te=self.te)
         require_range("ti", self.ti, 1e-6, 100.0, "s")
-        if all(map(is_concrete, (self.tr, self.te, self.ti))) and float(self.ti) + float(self.te) >= float(self.tr):
+        if all(map(is_concrete, (self.tr, self.te, self.ti))) and float(self.ti) + float(self.te) >= float(
+            self.tr
+        ):
             raise InputError(
                 f"ti + te is {float(self.ti) + float(self.te):g} s; it must be below tr = {float(self.tr):g} s: raise tr"
             )
 
-    def signal(self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues) -> Float[Array, "..."]:
+    def signal(
+        self, proton_density: Tissues, t1: Tissues, t2: Tissues, t2_star: Tissues
+    ) -> Float[Array, "..."]:
         """Signed transverse magnetisation at the echo, relative to fully relaxed water; relaxation times in s."""
         recovered = 1 - 2 * jnp.exp(-self.ti / t1)
         carried_over = 2 * jnp.exp(-(self.tr - self.te / 2) / t1) - jnp.exp(-self.tr / t1)
-        return proton_density * (recovered + carried_over) * jnp.exp(-self.te / t2)
+        return jnp.asarray(proton_density) * (recovered + carried_over) * jnp.exp(-self.te / t2)
 
 
 def null_time(tr: Number, te: Number, t1: Number) -> Float[Array, ""]:
@@ -131,4 +142,6 @@ def _require_times(tr: Number, te: Number) -> None:
     require_range("tr", tr, 1e-6, 100.0, "s")
     require_range("te", te, 0.0, 100.0, "s")
     if is_concrete(tr) and is_concrete(te) and float(te) >= float(tr):
-        raise InputError(f"te is {float(te):g} s; it must be below tr = {float(tr):g} s (times are in seconds, not ms)")
+        raise InputError(
+            f"te is {float(te):g} s; it must be below tr = {float(tr):g} s (times are in seconds, not ms)"
+        )
