@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import (
         biomech as biomech,
+    )
+    from . import (
         core as core,
+    )
+    from . import (
         ct as ct,
+    )
+    from . import (
         evidence as evidence,
+    )
+    from . import (
         hybrid as hybrid,
+    )
+    from . import (
         io as io,
+    )
+    from . import (
         mri as mri,
+    )
+    from . import (
         provenance as provenance,
+    )
+    from . import (
         study as study,
     )
 

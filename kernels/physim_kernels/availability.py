@@ -13,6 +13,10 @@ import numpy as np
 _KERNELS: dict[str, tuple[str, tuple]] = {
     "diffusion": ("diffusion", (True,)),
     "diffusion_map": ("diffusion", (False,)),
+    "parallel_project": ("parallel_beam", (True, True)),
+    "parallel_project_transpose": ("parallel_beam", (True, False)),
+    "parallel_smear": ("parallel_beam", (False, True)),
+    "parallel_smear_transpose": ("parallel_beam", (False, False)),
     "sample": ("sampling", (True,)),
     "sample_transpose": ("sampling", (False,)),
 }
@@ -55,7 +59,8 @@ def ensure(kernel: str, dtype) -> str | None:
             return None
         try:
             _registered[target] = _compile(kernel, precision, target)
-        except Exception as error:  # whatever goes wrong below, the reference is right, and doctor tells the reason
+        except Exception as error:
+            # Whatever goes wrong below, the reference is right, and doctor tells the reason.
             _failed[target] = f"{type(error).__name__}: {error}".splitlines()[0]
             return None
     return target
@@ -103,6 +108,17 @@ def status() -> list[Status]:
             reason = _reason_against(kernel, precision) or _failed.get(f"physim_{kernel}_{precision}", "")
             rows.append(Status(kernel, precision, live, reason))
     return rows
+
+
+def tried() -> list[Status]:
+    """What came of the kernels that this process has asked for so far; compiles nothing."""
+    with _lock:
+        outcomes = dict.fromkeys(_registered, "") | _failed
+    rows = [
+        (*target.removeprefix("physim_").rpartition("_"), reason)
+        for target, reason in sorted(outcomes.items())
+    ]
+    return [Status(kernel, precision, not reason, reason) for kernel, _, precision, reason in rows]
 
 
 def threading_layer() -> str:

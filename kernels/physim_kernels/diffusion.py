@@ -3,7 +3,11 @@
     v = u + Σ_faces c_face (u_neighbour - u),      u' = g v / (1 + (g - 1) v)
 
 `c_face` is D_face Δt / h², zero where nothing flows, stored at the voxel below the face; `g = exp(ρ Δt)`. Rows along z
-are contiguous and free of branches, so that LLVM makes vector code of them; planes along x are shared between threads.
+are contiguous and free of branches, so that LLVM makes vector code of them.
+
+Memory bandwidth is the limit, so one sweep over the volume makes `DEPTH` steps: while plane i gets its first step, plane
+i - 1 gets its second, and so on; in between, three planes of each level live in the cache. Threads own slabs along x and
+repeat the few planes at their edges that a neighbour also needs, so nobody waits and the bits do not depend on the threads.
 """
 
 import numpy as np
@@ -12,6 +16,9 @@ from numba.extending import overload
 from numba.np.numpy_support import carray
 
 from . import bridge
+
+DEPTH = 4  # steps in one sweep
+SLAB = 24  # planes in one slab, about: its neighbours repeat DEPTH (DEPTH - 1) plane steps for each DEPTH SLAB
 
 
 def _gain_row(gain, i, j):
@@ -41,38 +48,70 @@ def _react(v, half, again, one):
     return gain * v / (one + (gain - one) * v)
 
 
+@njit(inline="always")
+def _plane(below, here, above, fx0, fx1, fy, fz, half, i, whole, target):
+    """One step of one plane; at an outer plane or line the neighbour is the voxel itself, so nothing flows."""
+    ny, nz = here.shape
+    one = here.dtype.type(1)
+    for j in range(ny):
+        below_y, above_y = max(j - 1, 0), min(j + 1, ny - 1)
+        a, x0, x1, y0, y1 = here[j], below[j], above[j], here[below_y], here[above_y]
+        cx0, cx1, cy0, cy1, cz = fx0[j], fx1[j], fy[below_y], fy[j], fz[j]
+        row, made = _gain_row(half, i, j), target[j]
+        for k in range(1, nz - 1):
+            c, h = a[k], _gain_at(row, k)
+            v = (
+                c
+                + (cx0[k] * (x0[k] - c) + cx1[k] * (x1[k] - c))
+                + (cy0[k] * (y0[k] - c) + cy1[k] * (y1[k] - c))
+                + (cz[k - 1] * (a[k - 1] - c) + cz[k] * (a[k + 1] - c))
+            )
+            made[k] = _react(v, h, h if whole else one, one)
+        for k in (0, nz - 1):
+            c, h = a[k], _gain_at(row, k)
+            below_z, above_z = max(k - 1, 0), min(k + 1, nz - 1)
+            v = (
+                c
+                + (cx0[k] * (x0[k] - c) + cx1[k] * (x1[k] - c))
+                + (cy0[k] * (y0[k] - c) + cy1[k] * (y1[k] - c))
+                + (cz[below_z] * (a[below_z] - c) + cz[k] * (a[above_z] - c))
+            )
+            made[k] = _react(v, h, h if whole else one, one)
+
+
+@njit(inline="always")
+def _state(u, ring, level, i):
+    """Plane i after `level` steps: of the start, or from the ring that holds the last three planes of that level."""
+    return u[i] if level == 0 else ring[level - 1, i % 3]
+
+
 @njit(parallel=True, cache=True, fastmath={"contract"})
-def _step(u, cx, cy, cz, half, whole, out):
-    """One step from `u` into `out`; the reaction lasts a whole step, or half of one if this is the last."""
+def _advance(u, cx, cy, cz, half, depth, last, out):
+    """`depth` steps from `u` into `out` in one sweep; `last` says that the reaction of the final step lasts only half."""
     nx, ny, nz = u.shape
-    one = u.dtype.type(1)
-    for i in prange(nx):
-        below_x, above_x = max(i - 1, 0), min(i + 1, nx - 1)
-        for j in range(ny):
-            below_y, above_y = max(j - 1, 0), min(j + 1, ny - 1)
-            # At an outer plane the neighbour is the voxel itself: whatever the coefficient, nothing flows.
-            a, x0, x1, y0, y1 = u[i, j], u[below_x, j], u[above_x, j], u[i, below_y], u[i, above_y]
-            fx0, fx1, fy0, fy1, fz = cx[below_x, j], cx[i, j], cy[i, below_y], cy[i, j], cz[i, j]
-            row, target = _gain_row(half, i, j), out[i, j]
-            for k in range(1, nz - 1):
-                c, h = a[k], _gain_at(row, k)
-                v = (
-                    c
-                    + (fx0[k] * (x0[k] - c) + fx1[k] * (x1[k] - c))
-                    + (fy0[k] * (y0[k] - c) + fy1[k] * (y1[k] - c))
-                    + (fz[k - 1] * (a[k - 1] - c) + fz[k] * (a[k + 1] - c))
+    slabs = min(nx, 2 * max(1, nx // (2 * SLAB)))
+    for slab in prange(slabs):
+        first, stop = slab * nx // slabs, (slab + 1) * nx // slabs
+        ring = np.empty((max(depth - 1, 1), 3, ny, nz), u.dtype)
+        for front in range(first - depth + 1, stop + depth - 1):
+            for level in range(depth):
+                i, reach = front - level, depth - 1 - level
+                if i < max(0, first - reach) or i >= min(nx, stop + reach):
+                    continue
+                lower, upper = max(i - 1, 0), min(i + 1, nx - 1)
+                _plane(
+                    _state(u, ring, level, lower),
+                    _state(u, ring, level, i),
+                    _state(u, ring, level, upper),
+                    cx[lower],
+                    cx[i],
+                    cy[i],
+                    cz[i],
+                    half,
+                    i,
+                    reach > 0 or not last,
+                    ring[level, i % 3] if reach > 0 else out[i],
                 )
-                target[k] = _react(v, h, h if whole else one, one)
-            for k in (0, nz - 1):
-                c, h = a[k], _gain_at(row, k)
-                below_z, above_z = max(k - 1, 0), min(k + 1, nz - 1)
-                v = (
-                    c
-                    + (fx0[k] * (x0[k] - c) + fx1[k] * (x1[k] - c))
-                    + (fy0[k] * (y0[k] - c) + fy1[k] * (y1[k] - c))
-                    + (fz[below_z] * (a[below_z] - c) + fz[k] * (a[above_z] - c))
-                )
-                target[k] = _react(v, h, h if whole else one, one)
 
 
 @njit(cache=True)
@@ -81,11 +120,12 @@ def diffuse_react(u, cx, cy, cz, half, steps, out, spare):
     if steps <= 0:
         out[:] = u
         return
-    target, other = (out, spare) if steps % 2 == 1 else (spare, out)
-    _step(u, cx, cy, cz, half, steps > 1, target)
-    for step in range(1, steps):
+    sweeps = (steps + DEPTH - 1) // DEPTH
+    target, other = (out, spare) if sweeps % 2 == 1 else (spare, out)
+    _advance(u, cx, cy, cz, half, steps - (sweeps - 1) * DEPTH, sweeps == 1, target)
+    for sweep in range(1, sweeps):
         source, target, other = target, other, target
-        _step(source, cx, cy, cz, half, step < steps - 1, target)
+        _advance(source, cx, cy, cz, half, DEPTH, sweep == sweeps - 1, target)
 
 
 def make_handler(real, code, one_gain):

@@ -1,9 +1,9 @@
 """Checks at the public boundary: every refusal says what was given, what is allowed and what to write."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 
-import jax
 import numpy as np
 
 
@@ -22,7 +22,8 @@ def suggest(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 def is_concrete(value: object) -> bool:
     """Whether `value` can be looked at now: False inside jit, grad and vmap, where checks must be skipped."""
-    return not isinstance(value, jax.core.Tracer)
+    jax = sys.modules.get("jax")  # while nobody has loaded JAX nothing is traced, and reading a recipe need not load it
+    return jax is None or not isinstance(value, jax.core.Tracer)
 
 
 def require_finite(name: str, value: object) -> None:

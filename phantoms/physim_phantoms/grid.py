@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ._checks import InputError, is_concrete
+from ._checks import InputError, is_concrete, require_shape
+
+Vector = Sequence[float | Array] | Array | np.ndarray
 
 
 class Grid(eqx.Module):
@@ -34,9 +37,9 @@ class Grid(eqx.Module):
     def __init__(
         self,
         shape: Sequence[int],
-        spacing: Sequence[float] | np.ndarray | float = 1.0,
-        origin: Sequence[float] | np.ndarray | None = None,
-        direction: Sequence[Sequence[float]] | np.ndarray | None = None,
+        spacing: Vector | float = 1.0,
+        origin: Vector | None = None,
+        direction: Sequence[Vector] | Array | np.ndarray | None = None,
     ):
         self.shape = _checked_shape(shape)
         self.spacing = _checked_spacing(spacing)
@@ -70,29 +73,36 @@ class Grid(eqx.Module):
         return int(np.prod(self.shape))
 
     @property
-    def extent(self) -> np.ndarray:
+    def extent(self) -> Float[Array | np.ndarray, "3"]:
         """Outer edge lengths of the box, mm."""
-        return np.asarray(self.spacing) * np.array(self.shape)
+        return self.spacing * np.array(self.shape)
 
     @property
-    def voxel_volume(self) -> float:
+    def voxel_volume(self) -> float | Float[Array, ""]:
         """Volume of one voxel, mm³."""
-        return float(np.prod(np.asarray(self.spacing)))
+        volume = self.spacing[0] * self.spacing[1] * self.spacing[2]
+        return float(volume) if is_concrete(volume) else volume
 
     @property
-    def centre(self) -> np.ndarray:
+    def centre(self) -> Float[Array | np.ndarray, "3"]:
         """World position of the middle of the box, mm."""
         return self.index_to_world((np.array(self.shape) - 1) / 2)
 
     def axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Coordinates of the voxel centres along each array axis, mm; only for grids that are not rotated."""
         if is_concrete(self.direction) and not np.allclose(self.direction, np.eye(3), atol=1e-9):
-            raise InputError("axes() needs a grid whose direction is the identity; use centres() for a rotated grid")
-        return tuple(o + s * np.arange(n) for o, s, n in zip(self.origin, self.spacing, self.shape, strict=True))  # type: ignore[return-value]
+            raise InputError(
+                "axes() needs a grid whose direction is the identity; use centres() for a rotated grid"
+            )
+        return tuple(
+            o + s * np.arange(n) for o, s, n in zip(self.origin, self.spacing, self.shape, strict=True)
+        )  # type: ignore[return-value]
 
     def centres(self) -> Float[Array, "x y z 3"]:
         """World position of every voxel centre, mm."""
-        index = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=float) for n in self.shape), indexing="ij"), axis=-1)
+        index = jnp.stack(
+            jnp.meshgrid(*(jnp.arange(n, dtype=float) for n in self.shape), indexing="ij"), axis=-1
+        )
         return self.index_to_world(index)
 
     def index_to_world(self, index):
@@ -103,7 +113,7 @@ class Grid(eqx.Module):
         """RAS+ mm (..., 3) to continuous voxel index (..., 3)."""
         return ((position - self.origin) @ self.direction) / self.spacing
 
-    def resampled(self, spacing: Sequence[float] | float) -> Grid:
+    def resampled(self, spacing: Vector | float) -> Grid:
         """The grid that covers the same box with another spacing, mm, rounded up to whole voxels, same centre."""
         new = _checked_spacing(spacing)
         shape = tuple(int(n) for n in np.maximum(1, np.ceil(self.extent / new - 1e-6)))
@@ -111,37 +121,58 @@ class Grid(eqx.Module):
         return Grid(shape, new, corner, self.direction)
 
 
-def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    values = tuple(int(n) for n in shape)
-    if len(values) != 3 or any(n < 1 for n in values) or any(int(n) != n for n in shape):
-        raise InputError(f"shape is {tuple(shape)}; it must be three whole numbers of at least 1, like (192, 224, 192)")
+def _checked_shape(shape) -> tuple[int, int, int]:
+    try:
+        values = tuple(int(n) for n in shape)
+        whole = all(int(n) == n and not isinstance(n, bool) for n in shape)
+    except (TypeError, ValueError, OverflowError):
+        values, whole = (), False
+    if len(values) != 3 or not whole or min(values) < 1:
+        raise InputError(
+            f"shape is {shape!r}; it must be three whole numbers of at least 1, like (192, 224, 192)"
+        )
     return values
 
 
-def _vector(name: str, value) -> np.ndarray:
-    if not is_concrete(value):
-        return value
-    array = np.asarray(value, dtype=np.float64)
+def _vector(name: str, value, what: str = "three finite numbers in mm, like (0.0, 0.0, 0.0)"):
+    """Three numbers: float64 if they can be looked at now, else a traced array."""
+    if not all(map(is_concrete, jax.tree.leaves(value))):
+        array = jnp.asarray(value)
+        require_shape(name, array, (3,))
+        return array
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.full(3, np.nan)
     if array.shape != (3,) or not np.all(np.isfinite(array)):
-        raise InputError(f"{name} is {value!r}; it must be three finite numbers in mm, like (0.0, 0.0, 0.0)")
+        raise InputError(f"{name} is {value!r}; it must be {what}")
     return array
 
 
-def _checked_spacing(spacing) -> np.ndarray:
-    if is_concrete(spacing) and np.ndim(spacing) == 0:
+def _checked_spacing(spacing):
+    if not isinstance(spacing, Sequence) and np.ndim(spacing) == 0:
         spacing = (spacing,) * 3
-    array = _vector("spacing", spacing)
+    array = _vector("spacing", spacing, "three finite numbers above 0 in mm, like (1.0, 1.0, 1.0)")
     if is_concrete(array) and np.any(array <= 0):
-        raise InputError(f"spacing is {tuple(map(float, array))} mm; every value must be above 0, like (1.0, 1.0, 1.0)")
+        raise InputError(
+            f"spacing is {tuple(map(float, array))} mm; every value must be above 0, like (1.0, 1.0, 1.0)"
+        )
     return array
 
 
-def _checked_direction(direction) -> np.ndarray:
+def _checked_direction(direction):
     if direction is None:
         return np.eye(3)
-    if not is_concrete(direction):
-        return direction
-    matrix = np.asarray(direction, dtype=np.float64)
+    if not all(map(is_concrete, jax.tree.leaves(direction))):
+        matrix = jnp.asarray(direction)
+        require_shape("direction", matrix, (3, 3))
+        return matrix
+    try:
+        matrix = np.asarray(direction, dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
     if matrix.shape != (3, 3) or not np.allclose(matrix.T @ matrix, np.eye(3), atol=1e-4):
-        raise InputError("direction must be a 3x3 matrix with orthonormal columns (no shear); resample the image first")
+        raise InputError(
+            "direction must be a 3x3 matrix with orthonormal columns (no shear); resample the image first"
+        )
     return matrix

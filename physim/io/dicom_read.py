@@ -14,6 +14,7 @@ from .images import require_file, require_folder
 from .orientation import closest_canonical, ras_from_lps
 
 _TAGS = [
+    "SOPClassUID",
     "SeriesInstanceUID",
     "SeriesNumber",
     "SeriesDescription",
@@ -79,11 +80,23 @@ def _series_of(path: Path) -> dict[str, list[Any]]:
         if file.name == "DICOMDIR" or not _looks_like_dicom(file):
             continue
         header = _header(file)
-        if "SeriesInstanceUID" in header and "Rows" in header:  # reports and presentation states have no rows
+        if _is_image(file, header):
             found.setdefault(str(header.SeriesInstanceUID), []).append(header)
     if not found:
         raise InputError(f"{path} holds no DICOM images; give the folder with the slices")
     return found
+
+
+def _is_image(file: Path, header) -> bool:
+    """Images count; reports, plans and presentation states do not. An image without its head is damaged."""
+    from pydicom.uid import UID
+
+    kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+    if kind is not None and not UID(kind).name.endswith("Image Storage"):
+        return False
+    if kind is None or "SeriesInstanceUID" not in header or "Rows" not in header:
+        raise _damaged(file, EOFError("it ends before its image"))
+    return True
 
 
 def _looks_like_dicom(file: Path) -> bool:

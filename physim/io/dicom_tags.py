@@ -14,6 +14,7 @@ from physim_phantoms import InputError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+Number = float | int
 MANUFACTURER = "physim"
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -51,9 +52,9 @@ class Case:
     study: str = ""
     record_hash: str = ""
     sex: str = ""
-    age: float | None = None
-    height: float | None = None
-    weight: float | None = None
+    age: Number | None = None
+    height: Number | None = None
+    weight: Number | None = None
     body_part: str = ""
     version: str = ""
     source: str = ""
@@ -89,11 +90,11 @@ class CTSeries:
 
     description: str = "CT"
     number: int = 1
-    kvp: float = 120.0
-    mas: float | None = None
+    kvp: Number = 120.0
+    mas: Number | None = None
     kernel: str = ""
-    window: tuple[float, float] = (40.0, 400.0)
-    slice_thickness: float | None = None
+    window: tuple[Number, Number] = (40.0, 400.0)
+    slice_thickness: Number | None = None
 
     @property
     def modality(self) -> str:
@@ -131,15 +132,15 @@ class MRSeries:
     number: int = 1
     scanning_sequence: tuple[str, ...] = ("SE",)
     sequence_variant: tuple[str, ...] = ("NONE",)
-    repetition_time: float = 0.5
-    echo_time: float = 0.01
-    inversion_time: float | None = None
-    flip_angle: float | None = None
-    field_strength: float = 3.0
+    repetition_time: Number = 0.5
+    echo_time: Number = 0.01
+    inversion_time: Number | None = None
+    flip_angle: Number | None = None
+    field_strength: Number = 3.0
     dimensions: int = 3
     echo_train_length: int = 1
-    window: tuple[float, float] | None = None
-    slice_thickness: float | None = None
+    window: tuple[Number, Number] | None = None
+    slice_thickness: Number | None = None
 
     def __post_init__(self) -> None:
         _require_terms("scanning_sequence", self.scanning_sequence, ("SE", "IR", "GR", "EP", "RM"))
@@ -178,7 +179,7 @@ class MRSeries:
         data.RescaleType = "US"
 
 
-def number(value: float) -> str:
+def number(value: Number) -> str:
     """A decimal string (VR DS) of at most 16 characters, as many digits as fit."""
     for digits in range(12, 0, -1):
         text = f"{float(value):.{digits}g}"

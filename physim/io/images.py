@@ -13,8 +13,10 @@ from physim_phantoms import Grid, InputError
 def read_image(path: str | Path) -> tuple[np.ndarray, Grid]:
     """The voxels `[x, y, z]` (RAS+) and `Grid` of a NIfTI, NRRD or HDF5 file or a folder of DICOM slices.
 
-    The content decides, not the name. Raises `InputError` for a missing path (with the nearest names that do
-    exist), a format that is not known, and everything the readers refuse.
+    The content decides, not the name (but NIfTI files must keep their suffix).
+
+    Raises `InputError` for a missing path (with the nearest names that do exist), a format that is not known,
+    and everything the readers refuse.
     """
     path = Path(path)
     if path.is_dir():

@@ -5,11 +5,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+
 from physim import io
 
 PYTHON = [sys.executable, "-c"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 def run(code: str, *arguments: object, **options) -> subprocess.CompletedProcess:
@@ -26,7 +32,7 @@ def test_file_appears_whole_with_its_suffix(tmp_path):
         temporary.write_bytes(b"whole")
         assert not target.exists()
     assert target.read_bytes() == b"whole"
-    assert os.listdir(target.parent) == ["image.nii.gz"]
+    assert names(target.parent) == ["image.nii.gz"]
 
 
 def test_error_keeps_what_was_there(tmp_path):
@@ -36,7 +42,7 @@ def test_error_keeps_what_was_there(tmp_path):
         temporary.write_text("half")
         raise KeyError("something else")
     assert target.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names(tmp_path) == ["a.txt"]
 
 
 def test_folder_appears_whole_and_is_not_overwritten_by_accident(tmp_path):
@@ -50,7 +56,7 @@ def test_folder_appears_whole_and_is_not_overwritten_by_accident(tmp_path):
     with io.atomic_folder(target, replace=True) as temporary:
         (temporary / "2").write_text("two")
     assert [p.name for p in target.iterdir()] == ["2"]
-    assert os.listdir(tmp_path) == ["series"]
+    assert names(tmp_path) == ["series"]
 
 
 def test_failed_replacement_keeps_the_old_folder(tmp_path):
@@ -61,7 +67,7 @@ def test_failed_replacement_keeps_the_old_folder(tmp_path):
         (temporary / "new").write_text("new")
         _ = 1 / 0
     assert (target / "old").read_text() == "old"
-    assert os.listdir(tmp_path) == ["series"]
+    assert names(tmp_path) == ["series"]
 
 
 @pytest.mark.parametrize("name", ["c.txt", "b/c.txt"])
@@ -74,19 +80,19 @@ def test_file_in_the_way_of_the_folder(tmp_path, name):
 
 
 @pytest.mark.skipif(
-    not os.path.isdir("/proc/self"), reason="needs a file system that refuses new files even to root"
+    not Path("/proc/self").is_dir(), reason="needs a file system that refuses new files even to root"
 )
 def test_folder_that_refuses_files():
     with (
         pytest.raises(OSError, match="/proc; choose a folder"),
         io.atomic_file("/proc/physim.txt") as temporary,
-    ):  # noqa: PT012
+    ):
         temporary.write_text("x")
 
 
 def test_errors_about_other_files_keep_their_own_words(tmp_path):
     with pytest.raises(FileNotFoundError, match="elsewhere"), io.atomic_file(tmp_path / "a.txt"):
-        open(tmp_path / "elsewhere" / "input.txt")
+        (tmp_path / "elsewhere" / "input.txt").read_text()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
@@ -119,7 +125,7 @@ def test_full_disk_is_one_line_for_every_writer(tmp_path):
     assert "Traceback" not in done.stderr
     assert len(lines) == 5
     assert all(line.startswith(f"no space left to write {tmp_path}") for line in lines)
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -127,19 +133,20 @@ def test_killed_writer_leaves_nothing_in_place_and_its_rest_is_swept(tmp_path):
     code = """
         import os, signal, sys
         from physim import io
-        with io.atomic_folder(sys.argv[1] + "/case") as folder, io.atomic_file(sys.argv[1] + "/a.txt") as file:
+        to = sys.argv[1]
+        with io.atomic_folder(to + "/case") as folder, io.atomic_file(to + "/a.txt") as file:
             (folder / "1").write_text("half")
             file.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
     assert run(code, tmp_path).returncode == -signal.SIGKILL
-    assert all(name.startswith(".") for name in os.listdir(tmp_path))
-    assert len(os.listdir(tmp_path)) == 2
+    assert all(name.startswith(".") for name in names(tmp_path))
+    assert len(names(tmp_path)) == 2
     with io.atomic_file(tmp_path / "mine.txt") as mine:
         mine.write_text("in flight")
         assert len(io.remove_stale(tmp_path)) == 2
         assert mine.exists(), "the temporary of a living process must stay"
-    assert os.listdir(tmp_path) == ["mine.txt"]
+    assert names(tmp_path) == ["mine.txt"]
 
 
 def test_sha256_of_the_published_vector(tmp_path):

@@ -1,13 +1,14 @@
 """NIfTI: positions against nibabel, types, determinism, and every file that must be refused."""
 
 import time
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
+
 from physim import io
 from physim_phantoms import Grid, InputError
-
 from tests.io.worlds import GRIDS, place, rotation
 
 
@@ -24,7 +25,7 @@ def save(path, array, affine):
 def test_written_file_puts_voxels_where_they_belong(tmp_path, name, suffix):
     grid = GRIDS[name]
     path = io.write_nifti(tmp_path / f"a{suffix}", place(grid), grid)
-    image = nibabel.load(path)
+    image: Any = nibabel.load(path)
     np.testing.assert_allclose(image.get_fdata(), place(grid), rtol=1e-6)
     np.testing.assert_allclose(image.header.get_sform(), grid.affine, atol=1e-5)
     np.testing.assert_allclose(image.header.get_qform(), grid.affine, atol=1e-5)
@@ -79,7 +80,8 @@ def test_metres_become_millimetres(tmp_path):
 def test_types_survive(tmp_path, given, stored):
     labels = np.arange(60).reshape(3, 4, 5).astype(given)
     path = io.write_nifti(tmp_path / "a.nii", labels, Grid((3, 4, 5)))
-    assert nibabel.load(path).get_data_dtype() == stored
+    image: Any = nibabel.load(path)
+    assert image.get_data_dtype() == stored
     np.testing.assert_array_equal(io.read_nifti(path)[0], labels)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from physim.io.orientation import closest_canonical, ras_from_lps
 
+from physim.io.orientation import closest_canonical, ras_from_lps
 from tests.io.worlds import GRIDS, place
 
 

@@ -1,6 +1,7 @@
 """Volumes whose every value says where it lies: geometry errors cannot hide in them."""
 
 import numpy as np
+
 from physim_phantoms import Grid
 
 
@@ -13,7 +14,7 @@ def rotation(axis: int, angle: float) -> np.ndarray:
 
 
 def place(grid: Grid) -> np.ndarray:
-    """12 x + 20 y + 31 z + 1000 at every voxel centre, float64: unequal weights, so no flip or swap goes unseen."""
+    """12 x + 20 y + 31 z + 1000 at every voxel centre, float64; unequal weights show every flip and swap."""
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     return np.asarray(grid.index_to_world(index)) @ np.array([12.0, 20.0, 31.0]) + 1000.0
 
