@@ -1,49 +1,17 @@
 """The command: instant help, one clear line for every mistake, exit codes, and nothing half-written."""
 
-import json
-import os
 import resource
 import signal
-import subprocess
 import sys
-import textwrap
 
-import physim_kernels
 import pytest
 
-from physim import cli, provenance, study
-from physim.cli import show
+from physim import provenance
 from physim.cli.options import dotted_options
+from tests.command import physim, process, run_with
 from tests.study import fakes
 
 GLIOMA = ("generate", "brain-glioma-mri", "--anatomy", "procedural")
-
-
-def physim(capsys, *arguments: object) -> tuple[int, list[str], list[str]]:
-    """Exit code, lines of result, lines beside it."""
-    code = cli.main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return code, out.splitlines(), err.splitlines()
-
-
-def process(code: str, *arguments: object) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-
-def run_with(pipeline: str, *arguments: object, before: str = "") -> subprocess.CompletedProcess:
-    """The command in a process of its own, with one of the fake pipelines."""
-    code = f"""
-        import resource, sys
-        import physim.study.work
-        from physim.cli import main
-        from tests.study import fakes
-        physim.study.work._pipeline = lambda: fakes.{pipeline}
-        {before}
-        sys.exit(main(sys.argv[1:]))
-    """
-    return process(code, *arguments)
 
 
 @pytest.fixture
@@ -74,17 +42,27 @@ def test_help_costs_less_than_half_a_second():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(cost() for _ in range(3)) < 0.5  # processor time, which other work on the machine barely changes
+    assert (
+        min(cost() for _ in range(3)) < 0.5
+    )  # processor time, which other work on the machine barely changes
 
 
-@pytest.mark.parametrize("line", ["['recipes']", "['recipe', 'head-ct']", "['data', 'list']", "['generate', 'nope']", "['--version']"])
+@pytest.mark.parametrize(
+    "line",
+    ["['recipes']", "['recipe', 'head-ct']", "['data', 'list']", "['generate', 'nope']", "['--version']"],
+)
 def test_what_needs_no_physics_imports_no_jax(line):
     done = process(f"import sys; from physim.cli import main; main({line}); sys.exit('jax' in sys.modules)")
     assert done.returncode == 0, done.stderr
 
 
 def test_importing_physim_imports_no_jax():
-    assert process("import physim, sys; physim.io, physim.provenance, physim.study; sys.exit('jax' in sys.modules)").returncode == 0
+    assert (
+        process(
+            "import physim, sys; physim.io, physim.provenance, physim.study; sys.exit('jax' in sys.modules)"
+        ).returncode
+        == 0
+    )
 
 
 WRONG = {
@@ -108,7 +86,10 @@ WRONG = {
     "missing record": (["reproduce", "nowhere/record.json"], "nowhere/record.json is not there"),
     "missing folder": (["verify", "nowhere"], "nowhere is not a folder"),
     "unknown data": (["data", "fetch", "mni125"], "did you mean 'mni152'?"),
-    "missing archive": (["data", "fetch", "mni152", "--archive", "nowhere.whl"], "nowhere.whl does not exist"),
+    "missing archive": (
+        ["data", "fetch", "mni152", "--archive", "nowhere.whl"],
+        "nowhere.whl does not exist",
+    ),
     "absent data": (["data", "fetch", "mni152", "--offline"], "get it with: physim data fetch mni152"),
 }
 
@@ -120,7 +101,9 @@ def test_a_mistake_is_one_clear_line(capsys, tmp_path, monkeypatch, fake, argume
     code, out, err = physim(capsys, *arguments)
     assert code == 2
     assert out == []
-    lines = [line for line in err if not line.startswith("mni152: ")]  # a download is announced before it starts
+    lines = [
+        line for line in err if not line.startswith("mni152: ")
+    ]  # a download is announced before it starts
     assert len(lines) == 1, err
     assert lines[0].startswith("physim: ")
     assert said in lines[0]
@@ -166,7 +149,18 @@ def test_a_defect_is_one_line_and_a_traceback_with_debug(capsys, tmp_path, fake)
 def test_generate_verify_and_reproduce(capsys, tmp_path, fake):
     out = tmp_path / "out"
     code, lines, _ = physim(
-        capsys, *GLIOMA, "--cases", 2, "--out", out, "--seed", 9, "--tumour.days", "100", "--set", "grid.spacing=3.0"
+        capsys,
+        *GLIOMA,
+        "--cases",
+        2,
+        "--out",
+        out,
+        "--seed",
+        9,
+        "--tumour.days",
+        "100",
+        "--set",
+        "grid.spacing=3.0",
     )
     assert code == 0
     assert lines[0].startswith(f"1 of 2: {out / 'case_0001'}, ")
@@ -174,12 +168,16 @@ def test_generate_verify_and_reproduce(capsys, tmp_path, fake):
     recipe = provenance.read_record(out / "case_0002")["recipe"]
     assert (recipe["seed"], recipe["tumour"]["days"], recipe["grid"]["spacing"]) == (9, 100.0, 3.0)
     assert physim(capsys, "verify", out) == (0, [f"{out}: every file is what its record says"], [])
-    code, lines, _ = physim(capsys, "reproduce", out / "case_0002" / "record.json", "--out", tmp_path / "again")
+    code, lines, _ = physim(
+        capsys, "reproduce", out / "case_0002" / "record.json", "--out", tmp_path / "again"
+    )
     assert (code, lines) == (0, ["2 of 2 files are identical, bit for bit"])
     (out / "case_0002" / "note.txt").write_text("case 2, brain-glioma-mrI\n")
     code, lines, _ = physim(capsys, "verify", out)
     assert code == 1
-    assert lines[0] == f"{out / 'case_0002' / 'note.txt'} was changed: its SHA-256 is not the one in the record"
+    assert (
+        lines[0] == f"{out / 'case_0002' / 'note.txt'} was changed: its SHA-256 is not the one in the record"
+    )
     fake(fakes.drifting)
     code, lines, _ = physim(capsys, "reproduce", out / "case_0001")
     assert (code, lines) == (1, ["differs: random.bin", "2 of 3 files are identical, bit for bit"])
@@ -188,16 +186,26 @@ def test_generate_verify_and_reproduce(capsys, tmp_path, fake):
 def test_a_killed_command_goes_on_where_it_was(capsys, tmp_path, fake):
     out = tmp_path / "out"
     assert run_with("kill_third", *GLIOMA, "--cases", 4, "--out", out).returncode == -signal.SIGKILL
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.glob("case_*/**/*") if path.is_file()}
+    before = {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in out.glob("case_*/**/*")
+        if path.is_file()
+    }
     assert {path.parts[len(out.parts)] for path in before} == {"case_0001", "case_0002"}
     code, _, err = physim(capsys, *GLIOMA, "--cases", 4, "--out", out)
     assert code == 2
     assert "add --resume to go on" in err[0]
     code, lines, _ = physim(capsys, *GLIOMA, "--cases", 4, "--out", out, "--resume")
     assert code == 0
-    assert [line.split(",")[0] for line in lines[:-1]] == [f"1 of 2: {out / 'case_0003'}", f"2 of 2: {out / 'case_0004'}"]
+    assert [line.split(",")[0] for line in lines[:-1]] == [
+        f"1 of 2: {out / 'case_0003'}",
+        f"2 of 2: {out / 'case_0004'}",
+    ]
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
-    assert sorted(path.name for path in out.iterdir()) == [*(f"case_000{i}" for i in range(1, 5)), "dataset.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *(f"case_000{i}" for i in range(1, 5)),
+        "dataset.json",
+    ]
     assert physim(capsys, "verify", out)[0] == 0
 
 
@@ -218,71 +226,21 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch, tmp_path, fake):
     assert "2/2" in "".join(err)
 
 
-def test_recipes_show_every_value_with_its_unit(capsys):
-    _, lines, _ = physim(capsys, "recipes")
-    assert [line.split()[0] for line in lines] == study.names()
-    code, lines, _ = physim(capsys, "recipe", "brain-glioma-mri", "--set", "tumour.days=77")
-    assert code == 0
-    days = next(line for line in lines if line.startswith("--tumour.days "))
-    assert "77" in days
-    assert "1 to 3000 days" in days
-    _, lines, _ = physim(capsys, "recipe", "brain-glioma-mri", "--json")
-    assert json.loads("\n".join(lines)) == study.load("brain-glioma-mri").model_dump(mode="json")
-
-
-def test_every_value_shown_can_be_written_on_the_command_line(capsys):
-    _, lines, _ = physim(capsys, "recipe", "head-ct")
-    for line in lines:
-        option, value = line.split("  ")[0], next(part for part in line.split("  ")[1:] if part).strip()
-        tokens = dotted_options([option, value]) if "." in option else [f"--set={option[2:]}={value}"]
-        code, shown, err = physim(capsys, "recipe", "head-ct", *tokens)
-        assert (code, err) == (0, []), line
-        assert shown == lines
-
-
 def test_dotted_options_become_settings():
-    given = ["generate", "x", "--tumour.days", "3", "--a.b=c=d", "--initial-part.seed-radius=2", "--out", "a.b/c", "--x.y", "--z"]
+    given = [
+        "generate",
+        "x",
+        "--tumour.days",
+        "3",
+        "--a.b=c=d",
+        "--initial-part.seed-radius=2",
+        "--out",
+        "a.b/c",
+        "--x.y",
+        "--z",
+    ]
     assert dotted_options(given) == [
         *("generate", "x", "--set=tumour.days=3", "--set=a.b=c=d", "--set=initial_part.seed_radius=2"),
         *("--out", "a.b/c", "--x.y", "--z"),
     ]
     assert dotted_options(["--noise.mean", "-3"]) == ["--set=noise.mean=-3"]
-
-
-def test_data_list_says_what_is_here_and_whose_it_is(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("PHYSIM_DATA", str(tmp_path))
-    code, lines, _ = physim(capsys, "data", "list")
-    assert code == 0
-    assert [line.split()[0] for line in lines] == ["mni152", "cranium-ct", "lung-ct"]
-    assert all("not here" in line for line in lines)
-    assert "BSD-3-Clause" in lines[0]
-
-
-def test_doctor_finds_what_is_there(capsys, monkeypatch, tmp_path):
-    ensure = physim_kernels.ensure
-    rows = [physim_kernels.Status(name, "float32", ensure(name, "float32") is not None, "") for name in ("sample", "diffusion")]
-    monkeypatch.setattr("physim_kernels.status", lambda: rows)  # all of them, compiled anew, take minutes
-    monkeypatch.setenv("PHYSIM_DATA", str(tmp_path / "cache"))
-    code, lines, _ = physim(capsys, "doctor", "--json", "--out", tmp_path / "new" / "out")
-    found = json.loads("\n".join(lines))
-    assert code == (1 if found["problems"] else 0)
-    assert found["devices"][0].startswith("cpu:0")
-    assert found["bandwidth"] > 0.1
-    assert found["data"] == {"mni152": False, "cranium-ct": False, "lung-ct": False}
-    assert found["out_state"].startswith("writable")
-    assert found["kernels"][0] == {"kernel": "sample", "precision": "float32", "live": True, "reason": ""}
-    assert found["threading_layer"] in ("omp", "tbb")
-    assert list(tmp_path.iterdir()) == [], "doctor left something behind"
-    text = "\n".join(show.doctor_lines(found))
-    for word in ("physim 0.1.0", "jaxlib", "threads", "GB/s", "kernels", "physim data fetch mni152", "writable"):
-        assert word in text
-
-
-def test_doctor_tells_what_is_wrong(capsys, monkeypatch):
-    monkeypatch.setenv("PHYSIM_KERNELS", "off")
-    monkeypatch.setattr("physim_kernels.measure_bandwidth", lambda: 1.0)
-    code, lines, _ = physim(capsys, "doctor", "--out", "/proc/physim")
-    assert code == 1
-    assert any(line.startswith("problem  /proc cannot be written") for line in lines)
-    assert any("not live, PHYSIM_KERNELS=off" in line for line in lines)
-    assert sum(line.startswith("problem") for line in lines) == 1, "a kernel that was switched off is no problem"

@@ -79,19 +79,20 @@ def _reason_against(kernel: str, precision: str) -> str:
 
 def _compile(kernel: str, precision: str, target: str) -> object:
     """Compiles one kernel, starts its threads and registers it."""
-    import numba
-
-    # OpenMP first: Numba's own thread pools do not take calls from several threads.
-    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
     from numba import types
+    from numba.core import config
+    from numba.np.ufunc import threading_layer
 
     from . import bridge
+
+    # OpenMP first: Numba's own thread pools do not take calls from several threads.
+    config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # pyright: ignore[reportAttributeAccessIssue]
 
     name, arguments = _KERNELS[kernel]
     module = importlib.import_module(f".{name}", __package__)
     # Without this call a handler restored from the disk cache crashes: nothing would have started Numba's threads.
     module.warm_up(np.dtype(precision), *arguments)
-    if numba.threading_layer() == "workqueue":
+    if threading_layer() == "workqueue":
         raise RuntimeError("Numba has only its workqueue threads here, which two callers at once would abort")
     code = bridge.FLOAT32 if precision == "float32" else bridge.FLOAT64
     handler = module.make_handler(getattr(types, precision), code, *arguments)
@@ -124,8 +125,8 @@ def tried() -> list[Status]:
 def threading_layer() -> str:
     """Numba's threading layer, once a kernel has run; otherwise why there is none."""
     try:
-        import numba
+        from numba.np.ufunc import threading_layer
 
-        return numba.threading_layer()
+        return threading_layer()
     except (ImportError, ValueError) as error:
         return str(error)

@@ -32,7 +32,7 @@ def _compiled():
     import numba
 
     # The same threads as the kernels get, whoever comes first: Numba keeps the layer that it starts with.
-    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore
 
     @numba.njit(parallel=True, cache=True)
     def triad(a, b, c):

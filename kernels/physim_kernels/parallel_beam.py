@@ -17,7 +17,8 @@ same bits come out whatever the number of threads.
 """
 
 import numpy as np
-from numba import carray, njit, prange
+from numba import njit, prange
+from numba.np.numpy_support import carray
 
 from . import bridge
 

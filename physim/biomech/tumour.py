@@ -84,7 +84,9 @@ def with_tumour(
     # Component 0 holds what the others leave: it needs no scaling, whether it is host tissue or not.
     kept = patient.fractions
     for name, share in shares.items():
-        kept = kept - patient.fractions * share * jnp.stack([lookup(layer, taken[name]) for layer in patient.ids[1:]])
+        kept = kept - patient.fractions * share * jnp.stack(
+            [lookup(layer, taken[name]) for layer in patient.ids[1:]]
+        )
     tissues, numbers = _extended(patient, tuple(shares))
     layers = jnp.stack([jnp.full(patient.grid.shape, n, jnp.uint8) for n in numbers])
     amounts = jnp.stack([share * patient.mix(taken[name]) for name, share in shares.items()])

@@ -83,6 +83,7 @@ def generate(
     from physim import study
 
     chosen = study.load(recipe, overrides(settings or [], seed=seed, anatomy=anatomy))
+    study.keep_compiled()
     if device is not None:
         study.use_device(device, apart=workers > 0)
     with show.download_progress() as downloaded, show.case_progress() as advanced:
@@ -99,12 +100,16 @@ def generate(
             on_download=downloaded,
         )
     kept = f", {len(report.kept)} kept" if report.kept else ""
-    show.say(f"{report.out}: {len(report.made)} case(s) of {report.recipe} made{kept}, {report.seconds:.1f} s")
+    show.say(
+        f"{report.out}: {len(report.made)} case(s) of {report.recipe} made{kept}, {report.seconds:.1f} s"
+    )
     return 0
 
 
 @app.command
-def reproduce(record: Path, *, out: Path | None = None, offline: bool = False, device: Device | None = None) -> int:
+def reproduce(
+    record: Path, *, out: Path | None = None, offline: bool = False, device: Device | None = None
+) -> int:
     """Make a case again from its record and compare every file, bit for bit.
 
     Parameters
@@ -120,6 +125,7 @@ def reproduce(record: Path, *, out: Path | None = None, offline: bool = False, d
     """
     from physim import study
 
+    study.keep_compiled()
     if device is not None:
         study.use_device(device, apart=False)
     result = study.reproduce(record, out, offline=offline, announce=show.tell)
@@ -145,7 +151,9 @@ def verify(folder: Path) -> int:
     problems = provenance.verify(folder)
     for problem in problems:
         show.say(problem)
-    show.say(f"{folder}: {f'{len(problems)} problem(s)' if problems else 'every file is what its record says'}")
+    show.say(
+        f"{folder}: {f'{len(problems)} problem(s)' if problems else 'every file is what its record says'}"
+    )
     return 1 if problems else 0
 
 
@@ -160,7 +168,9 @@ def recipes() -> None:
 
 
 @app.command
-def recipe(name: str, *, settings: Settings | None = None, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+def recipe(
+    name: str, *, settings: Settings | None = None, as_json: Annotated[bool, Parameter(name="--json")] = False
+) -> None:
     """Show every value of a recipe: its name as an option, value, unit, range and meaning.
 
     Parameters
@@ -178,7 +188,9 @@ def recipe(name: str, *, settings: Settings | None = None, as_json: Annotated[bo
     if as_json:
         show.say(json.dumps(chosen.model_dump(mode="json"), indent=1))
         return
-    for line in show.table([(f"--{dotted}", str(value), words) for dotted, value, words in study.describe(chosen)]):
+    for line in show.table(
+        [(f"--{dotted}", str(value), words) for dotted, value, words in study.describe(chosen)]
+    ):
         show.say(line)
 
 
@@ -208,7 +220,12 @@ def list_data() -> None:
     from physim import io
 
     rows = [
-        (name, "here" if io.is_present(name) else "not here", show.size(source.archive_size), f"{source.title}; {source.licence}")
+        (
+            name,
+            "here" if io.is_present(name) else "not here",
+            show.size(source.archive_size),
+            f"{source.title}; {source.licence}",
+        )
         for name, source in io.SOURCES.items()
     ]
     for line in show.table(rows):

@@ -36,9 +36,23 @@ def case_progress() -> Iterator[Callable[[Case, int, int], None]]:
         yield lambda case, done, total: say(_case_line(case, done, total))
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("cases"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         row = bar.add_task("cases", total=None)
 
@@ -58,7 +72,12 @@ def download_progress() -> Iterator[Callable[[int, int], None] | None]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
-        TextColumn("download"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        TextColumn("download"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         rows: list[Any] = []
 
@@ -73,7 +92,10 @@ def download_progress() -> Iterator[Callable[[int, int], None] | None]:
 def table(rows: list[tuple[str, ...]]) -> list[str]:
     """Rows as lines with aligned columns; the last column runs free."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)] if rows else []
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    ]
 
 
 def size(count: int | float) -> str:
@@ -98,9 +120,16 @@ def doctor_lines(findings: dict[str, Any]) -> list[str]:
         f"threads  {findings['threads']}, layer {findings['threading_layer']}",
         f"memory bandwidth  {findings['bandwidth']:.1f} GB/s",
         f"kernels  {len(live)} of {len(findings['kernels'])} live",
-        *(f"  {row['kernel']} {row['precision']}: not live, {row['reason']}" for row in findings["kernels"] if not row["live"]),
+        *(
+            f"  {row['kernel']} {row['precision']}: not live, {row['reason']}"
+            for row in findings["kernels"]
+            if not row["live"]
+        ),
         f"data folder  {findings['data_folder']}",
-        *(f"  {name}: {'present' if there else f'absent; get it with: physim data fetch {name}'}" for name, there in findings["data"].items()),
+        *(
+            f"  {name}: {'present' if there else f'absent; get it with: physim data fetch {name}'}"
+            for name, there in findings["data"].items()
+        ),
         f"output folder  {findings['out']}: {findings['out_state']}",
     ]
     return lines + [f"problem  {problem}" for problem in findings["problems"]]

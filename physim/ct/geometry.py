@@ -85,7 +85,7 @@ def parallel_beam(
     )
 
 
-def _number(name: str, value):
+def _number(name: str, value) -> Array | np.ndarray:
     """A number as a float64 array, or the tracer it is."""
     if not is_concrete(value):
         return value
@@ -93,7 +93,7 @@ def _number(name: str, value):
     return np.asarray(value, np.float64)
 
 
-def _numbers(name: str, values, count: int):
+def _numbers(name: str, values, count: int) -> Array | np.ndarray:
     """`count` finite numbers as one array; some of them may be traced."""
     if len(values) != count:
         raise InputError(f"{name} is {values!r}; it must be {count} numbers")

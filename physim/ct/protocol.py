@@ -53,7 +53,7 @@ class Protocol(eqx.Module):
 @lru_cache(maxsize=1)
 def _tungsten() -> tuple[np.ndarray, np.ndarray]:
     """Voltages, kV, and photons per mm², mAs and bin at 1 m for each."""
-    with (files(__package__) / "tables" / "tungsten_12.npz").open("rb") as file, np.load(file) as table:
+    with (files("physim.ct") / "tables" / "tungsten_12.npz").open("rb") as file, np.load(file) as table:
         return table["voltages"].astype(float), table["fluence"] / np.float32(100)
 
 

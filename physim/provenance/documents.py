@@ -19,7 +19,9 @@ def canonical(value: object) -> str:
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InputError(f"cannot be written as JSON: {error}; give finite numbers, texts, lists and dictionaries") from error
+        raise InputError(
+            f"cannot be written as JSON: {error}; give finite numbers, texts, lists and dictionaries"
+        ) from error
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -31,7 +33,9 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested dictionaries as one, by dotted name."""
     flat: dict[str, Any] = {}
     for name, value in content.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        flat |= (
+            flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        )
     return flat
 
 
@@ -60,7 +64,9 @@ def read_document(path: Path, form: str, schema: int, fields: Mapping[str, type]
         if not isinstance(document.get(name), kind):
             raise InputError(f"{path} lacks a valid {name!r}; restore it, or make the case again")
     if seal(document)["sha256"] != document.get("sha256"):
-        raise InputError(f"{path} was changed after it was written: its hash does not fit; restore it, or make the case again")
+        raise InputError(
+            f"{path} was changed after it was written: its hash does not fit; restore it, or make the case again"
+        )
     return document
 
 
@@ -72,7 +78,9 @@ def _parsed(path: Path) -> object:
     try:
         return json.loads(content, parse_constant=_refuse)
     except ValueError as error:  # also what JSON and UTF-8 decoding raise
-        raise InputError(f"{path} is truncated or no JSON ({error}); restore it, or make the case again") from None
+        raise InputError(
+            f"{path} is truncated or no JSON ({error}); restore it, or make the case again"
+        ) from None
 
 
 def _refuse(constant: str) -> object:

@@ -15,7 +15,18 @@ from typing import Any
 
 from .documents import flatten
 
-_LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "numba", "equinox", "h5py", "nibabel", "pydicom", "matplotlib")
+_LIBRARIES = (
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "numba",
+    "equinox",
+    "h5py",
+    "nibabel",
+    "pydicom",
+    "matplotlib",
+)
 _PACKAGES = ("physim", "physim_kernels", "physim_phantoms")
 # Compilers choose instructions by these, and the choice shows in the last bits.
 _FEATURES = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2")
@@ -28,7 +39,11 @@ def describe_environment() -> dict[str, Any]:
         "source_sha256": source_hash(),
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "features": list(_cpu_features())},
+        "platform": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "features": list(_cpu_features()),
+        },
         "jax": _jax_state(),
         "kernels": _kernels(),
     }
@@ -69,7 +84,11 @@ def _files(package: str) -> dict[str, Path]:
     found = {}
     for root in roots:
         for path in root.rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".nbi", ".nbc"):
+            if (
+                path.is_file()
+                and "__pycache__" not in path.parts
+                and path.suffix not in (".pyc", ".nbi", ".nbc")
+            ):
                 found[path.relative_to(root).as_posix()] = path
     return found
 
@@ -93,7 +112,9 @@ def _cpu_features() -> tuple[str, ...]:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ()  # other systems do not tell; the machine's kind is recorded all the same
-    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features"))), [])
+    flags = next(
+        (line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features"))), []
+    )
     return tuple(name for name in _FEATURES if name in flags)
 
 

@@ -14,7 +14,16 @@ from .environment import describe_environment
 
 RECORD = "record.json"
 _FORMAT, _SCHEMA = "physim-record", 1
-_FIELDS = {"recipe": dict, "case": int, "key": dict, "parameters": dict, "inputs": dict, "environment": dict, "files": dict, "synthetic": bool}
+_FIELDS = {
+    "recipe": dict,
+    "case": int,
+    "key": dict,
+    "parameters": dict,
+    "inputs": dict,
+    "environment": dict,
+    "files": dict,
+    "synthetic": bool,
+}
 
 
 def make_record(
@@ -63,7 +72,11 @@ def read_record(path: str | Path) -> dict[str, Any]:
     record = read_document(file, _FORMAT, _SCHEMA, _FIELDS)
     for name, entry in record["files"].items():
         _require_inside(file, name)
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str) or not isinstance(entry.get("bytes"), int):
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("sha256"), str)
+            or not isinstance(entry.get("bytes"), int)
+        ):
             raise InputError(f"{file} has no hash and size of {name!r}; make the case again")
     return record
 
@@ -85,4 +98,6 @@ def _require_inside(record: Path, name: str) -> None:
     """A record from elsewhere must not make a reader look outside its own folder."""
     parts = PurePosixPath(name)
     if parts.is_absolute() or ".." in parts.parts or "\\" in name or not name:
-        raise InputError(f"{record} names {name!r}, which is outside its folder; it is not a record that physim wrote")
+        raise InputError(
+            f"{record} names {name!r}, which is outside its folder; it is not a record that physim wrote"
+        )

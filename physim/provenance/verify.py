@@ -36,7 +36,9 @@ def _case_problems(folder: Path) -> list[str]:
     problems += [f"{folder / name} is not in the record" for name in sorted(found.keys() - expected.keys())]
     for name in sorted(expected.keys() & found.keys()):
         if found[name]["bytes"] != expected[name]["bytes"]:
-            problems.append(f"{folder / name} has {found[name]['bytes']} bytes, not {expected[name]['bytes']}")
+            problems.append(
+                f"{folder / name} has {found[name]['bytes']} bytes, not {expected[name]['bytes']}"
+            )
         elif found[name]["sha256"] != expected[name]["sha256"]:
             problems.append(f"{folder / name} was changed: its SHA-256 is not the one in the record")
     return problems
@@ -51,9 +53,13 @@ def _dataset_problems(folder: Path) -> list[str]:
         return [str(error), *found]
     listed = dataset["cases"]
     problems = [f"{folder / name} is missing" for name in sorted(listed.keys() - cases.keys())]
-    problems += [f"{folder / name} is not listed in {DATASET}" for name in sorted(cases.keys() - listed.keys())]
+    problems += [
+        f"{folder / name} is not listed in {DATASET}" for name in sorted(cases.keys() - listed.keys())
+    ]
     if len(listed) < dataset["asked"]:
-        problems.append(f"{folder} has {len(listed)} of {dataset['asked']} cases; go on with the same command and --resume")
+        problems.append(
+            f"{folder} has {len(listed)} of {dataset['asked']} cases; go on with the same command and --resume"
+        )
     for name in sorted(listed.keys() & cases.keys()):
         problems += _membership_problems(cases[name], dataset, listed[name])
     return problems + found

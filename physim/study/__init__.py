@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .cases import make_case
+    from .compiled import keep_compiled
     from .devices import use_device
     from .doctor import examine
     from .recipe import Recipe, describe, from_dict, load, names
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "cases": ("make_case",),
+    "compiled": ("keep_compiled",),
     "devices": ("use_device",),
     "doctor": ("examine",),
     "recipe": ("Recipe", "describe", "from_dict", "load", "names"),
@@ -33,6 +35,7 @@ __all__ = [
     "describe",
     "examine",
     "from_dict",
+    "keep_compiled",
     "load",
     "make_case",
     "names",

@@ -47,7 +47,9 @@ def labelled(patient: Phantom) -> tuple[np.ndarray, dict[str, str]]:
 
 def write_labels(folder: Path, labels: np.ndarray, names: Mapping[str, str], patient: Phantom) -> None:
     """Writes labels.nii.gz, and labels.json with the names."""
-    write_nifti(folder / "labels.nii.gz", labels, patient.grid, description="tissue labels of a synthetic patient")
+    write_nifti(
+        folder / "labels.nii.gz", labels, patient.grid, description="tissue labels of a synthetic patient"
+    )
     with atomic_file(folder / "labels.json") as temporary:
         temporary.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
 
@@ -56,7 +58,9 @@ def case_of(recipe: Recipe, index: int, sex: str, age: float, source: str, body_
     """Whose images these are, for DICOM."""
     study = f"{recipe.name} seed {recipe.seed}"
     name = f"{recipe.name}-{recipe.seed}-{index + 1:04d}"[-60:]
-    return Case(case_id=name, study=study, sex=sex, age=age, body_part=body_part, version=__version__, source=source)
+    return Case(
+        case_id=name, study=study, sex=sex, age=age, body_part=body_part, version=__version__, source=source
+    )
 
 
 def digitised(values: np.ndarray, levels: int = 4096) -> np.ndarray:

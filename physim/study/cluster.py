@@ -21,7 +21,7 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Case]:
     Raises `InputError` if Dask is not installed, what a case raises, and `CaseError` if one case loses worker after worker.
     """
     try:
-        import dask
+        import dask.config
         from distributed import Client, KilledWorker, LocalCluster, as_completed
     except ImportError:
         raise InputError(
@@ -43,7 +43,9 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Case]:
         ) as cluster,
         Client(cluster) as client,
     ):
-        futures = client.map(write_case, tasks, key=[task.folder.name for task in tasks], pure=False, retries=0)
+        futures = client.map(
+            write_case, tasks, key=[task.folder.name for task in tasks], pure=False, retries=0
+        )
         try:
             for future in as_completed(futures):
                 yield future.result()

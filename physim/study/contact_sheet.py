@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from physim.io import atomic_file
 from physim_phantoms import Grid, InputError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 INK, PAPER, FAINT, ACCENT = "#e8eaed", "#0b0c0e", "#7d848d", "#f2b544"
 PLANES = (("AXIAL", 0, 1, 2), ("CORONAL", 0, 2, 1), ("SAGITTAL", 1, 2, 0))  # name, across, up, through
@@ -44,7 +43,9 @@ class Column:
     legend: Mapping[str, str] = field(default_factory=dict)
 
 
-def window_over(volume: np.ndarray, region: np.ndarray, below: float = 0.35, above: float = 0.12) -> tuple[float, float]:
+def window_over(
+    volume: np.ndarray, region: np.ndarray, below: float = 0.35, above: float = 0.12
+) -> tuple[float, float]:
     """A window round what `region` shows, from its 2nd to its 98th percentile with some room; never below zero."""
     shown = volume[region]
     if shown.size == 0:
@@ -70,16 +71,17 @@ def contact_sheet(
     same scale. The first column decides what is cropped: `margin` mm round all that is not its background. The same
     input gives the same bytes. Raises `InputError` for no column or a volume of another shape than the grid's.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not columns:
-        raise InputError("no column was given; write contact_sheet(path, [Column('T1', image)], grid, centre, ...)")
+        raise InputError(
+            "no column was given; write contact_sheet(path, [Column('T1', image)], grid, centre, ...)"
+        )
     for column in columns:
         if column.volume.shape[:3] != grid.shape:
             raise InputError(f"{column.title} has shape {column.volume.shape[:3]}; the grid has {grid.shape}")
     box = _content(columns[0], grid, margin)
-    index = np.clip(np.rint(grid.world_to_index(np.asarray(centre, float))).astype(int), 0, np.array(grid.shape) - 1)
+    index = np.clip(
+        np.rint(grid.world_to_index(np.asarray(centre, float))).astype(int), 0, np.array(grid.shape) - 1
+    )
     layout = _Layout(len(columns), (box[:, 1] - box[:, 0]) * np.asarray(grid.spacing))
     figure = Figure(figsize=(layout.width, layout.height), dpi=150, facecolor=PAPER)
     FigureCanvasAgg(figure)
@@ -139,7 +141,9 @@ def _content(column: Column, grid: Grid, margin: float) -> np.ndarray:
     return box
 
 
-def _plane(volume: np.ndarray, plane: tuple[str, int, int, int], index: np.ndarray, box: np.ndarray) -> np.ndarray:
+def _plane(
+    volume: np.ndarray, plane: tuple[str, int, int, int], index: np.ndarray, box: np.ndarray
+) -> np.ndarray:
     """One slice, cropped, as rows from top to bottom and columns from the patient's right or front."""
     through = plane[3]
     cut = tuple(slice(*box[axis]) if axis != through else int(index[axis]) for axis in range(3))
@@ -147,10 +151,12 @@ def _plane(volume: np.ndarray, plane: tuple[str, int, int, int], index: np.ndarr
     return np.swapaxes(image, 0, 1)[::-1, ::-1]  # RAS+: the last index is right, anterior or superior
 
 
-def _draw(panel: Axes, column: Column, plane, index: np.ndarray, box: np.ndarray, spacing: np.ndarray) -> None:
+def _draw(
+    panel: Axes, column: Column, plane, index: np.ndarray, box: np.ndarray, spacing: np.ndarray
+) -> None:
     image = _plane(column.volume, plane, index, box)
     height, width = image.shape[:2]
-    aspect = spacing[plane[2]] / spacing[plane[1]]
+    aspect = float(spacing[plane[2]] / spacing[plane[1]])
     low, high = column.window
     if image.ndim == 3:
         panel.imshow(np.clip(image, 0, 1), interpolation="bicubic", aspect=aspect)
@@ -181,8 +187,10 @@ def _scale_bar(panel: Axes, inches: tuple[float, float]) -> None:
 
 def _head(figure: Figure, layout: _Layout, number: int, column: Column) -> None:
     x, top = layout.centre(number) / layout.width, layout.height - _HEAD
-    style = {"ha": "center", "va": "baseline"}
-    figure.text(x, (top + 0.235) / layout.height, column.title, color=INK, fontsize=10, weight="bold", **style)
+    style: dict[str, Any] = {"ha": "center", "va": "baseline"}
+    figure.text(
+        x, (top + 0.235) / layout.height, column.title, color=INK, fontsize=10, weight="bold", **style
+    )
     figure.text(x, (top + 0.08) / layout.height, column.note, color=FAINT, fontsize=7, **style)
 
 
@@ -195,7 +203,9 @@ def _page(figure: Figure, layout: _Layout, heading: str, details: str, legend: M
     if _overlap(figure, title, text):
         text.set(x=left, y=top - 0.24 / layout.height, ha="left", fontsize=8.5)
     base = 0.16 / layout.height
-    figure.text(left, base, "SYNTHETIC – simulated by physim", color=ACCENT, fontsize=9, weight="bold", va="baseline")
+    figure.text(
+        left, base, "SYNTHETIC – simulated by physim", color=ACCENT, fontsize=9, weight="bold", va="baseline"
+    )
     x = right
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     for name, colour in reversed(list(legend.items())):
@@ -207,10 +217,17 @@ def _page(figure: Figure, layout: _Layout, heading: str, details: str, legend: M
     for row, (name, *_) in enumerate(PLANES):
         _, bottom, _, height = layout.panel(row, 0)
         figure.text(
-            0.5 * left, bottom + height / 2, name, color=FAINT, fontsize=7, rotation=90, ha="center", va="center"
+            0.5 * left,
+            bottom + height / 2,
+            name,
+            color=FAINT,
+            fontsize=7,
+            rotation=90,
+            ha="center",
+            va="center",
         )
 
 
 def _overlap(figure: Figure, first: Text, second: Text) -> bool:
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    return first.get_window_extent(renderer).x1 + 20 > second.get_window_extent(renderer).x0
+    return bool(first.get_window_extent(renderer).x1 + 20 > second.get_window_extent(renderer).x0)

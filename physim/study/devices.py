@@ -22,7 +22,9 @@ def use_device(name: str, *, apart: bool = False) -> None:
         raise InputError(f"device is {name!r}; it must be 'cpu', 'gpu' or 'tpu'")
     before = os.environ.pop("JAX_PLATFORMS", None)
     if name == "cpu":
-        os.environ["JAX_PLATFORMS"] = "cpu"  # the accelerators are left to JAX's own choice: it fails on names it lacks
+        os.environ["JAX_PLATFORMS"] = (
+            "cpu"  # the accelerators are left to JAX's own choice: it fails on names it lacks
+        )
     found = _found_apart() if apart else _found_here()
     if found == name:
         return
@@ -30,7 +32,9 @@ def use_device(name: str, *, apart: bool = False) -> None:
     if before is not None:
         os.environ["JAX_PLATFORMS"] = before
     if name == "cpu":
-        raise InputError(f"device is 'cpu', but JAX has started on {found!r}; set JAX_PLATFORMS=cpu before it starts")
+        raise InputError(
+            f"device is 'cpu', but JAX has started on {found!r}; set JAX_PLATFORMS=cpu before it starts"
+        )
     raise InputError(
         f"device is {name!r}, but JAX finds only {found!r} here; pip install 'physim-imaging[{_EXTRA[name]}]' "
         "on a machine that has one, or write --device cpu"

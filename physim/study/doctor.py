@@ -21,7 +21,9 @@ def examine(out: str | Path = "out") -> dict[str, Any]:
     devices = [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
     kernels = [row._asdict() for row in physim_kernels.status()]
     out_state, out_problem = _try_writing(Path(out))
-    broken = [f"kernel {row['kernel']} {row['precision']}: {row['reason']}" for row in kernels if _is_broken(row)]
+    broken = [
+        f"kernel {row['kernel']} {row['precision']}: {row['reason']}" for row in kernels if _is_broken(row)
+    ]
     return {
         "environment": provenance.describe_environment(),
         "devices": devices,

@@ -35,7 +35,7 @@ def value_of(value: float | Draw, key: PRNGKeyArray) -> float:
 
 
 def drawn_sex(sex: str, key: PRNGKeyArray) -> str:
-    """"F" or "M"; "any" is either with equal odds."""
+    """ "F" or "M"; "any" is either with equal odds."""
     if sex != "any":
         return sex
     return "F" if float(jax.random.uniform(named_key(key, "patient.sex"))) < 0.5 else "M"

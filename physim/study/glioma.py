@@ -22,7 +22,9 @@ from .recipe_glioma import GliomaRecipe
 _SOURCES = {"mni152": "the MNI152 average brain", "procedural": ""}
 
 
-def make(recipe: GliomaRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetching: Any) -> dict[str, Any]:
+def make(
+    recipe: GliomaRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetching: Any
+) -> dict[str, Any]:
     """Makes one case in `folder` and returns all its numbers, ready for JSON."""
     numbers = drawn(recipe, key)
     sex = drawn_sex(recipe.patient.sex, key)
@@ -61,13 +63,20 @@ def _write_volumes(
     grid = lesion.patient.grid
     for name, contrast in contrasts.items():
         write_nifti(folder / f"{name}.nii.gz", contrast.image, grid)
-    write_nifti(folder / "tumour.nii.gz", lesion.density, grid, description="relative tumour cell density, synthetic")
+    write_nifti(
+        folder / "tumour.nii.gz", lesion.density, grid, description="relative tumour cell density, synthetic"
+    )
     images = {name: contrast.image for name, contrast in contrasts.items()}
     arrays: dict[str, Any] = {"images": images, "labels": labels, "tumour_density": lesion.density}
-    units = {f"images/{name}": {"units": "signal of fully relaxed water", **c.record} for name, c in contrasts.items()}
+    units = {
+        f"images/{name}": {"units": "signal of fully relaxed water", **c.record}
+        for name, c in contrasts.items()
+    }
     if recipe.output.kspace:
         arrays["kspace"] = {name: np.asarray(contrast.raw.samples) for name, contrast in contrasts.items()}
-        units |= {f"kspace/{name}": {"units": "signal of fully relaxed water times mm^3"} for name in contrasts}
+        units |= {
+            f"kspace/{name}": {"units": "signal of fully relaxed water times mm^3"} for name in contrasts
+        }
     write_hdf5(folder / "case.h5", arrays, grid, attributes={"parameters": record}, array_attributes=units)
 
 
@@ -98,5 +107,10 @@ def _write_sheet(
     )
     heading = f"{recipe.name}   case {index + 1:04d}"
     contact_sheet(
-        folder / "contact_sheet.png", columns, patient.grid, tumour["seed_mm"], heading=heading, details=details
+        folder / "contact_sheet.png",
+        columns,
+        patient.grid,
+        tumour["seed_mm"],
+        heading=heading,
+        details=details,
     )

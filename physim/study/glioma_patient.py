@@ -45,11 +45,16 @@ def make_patient(
     return _bent_atlas(recipe, key, numbers["patient.bend"])
 
 
-def _procedural(recipe: GliomaRecipe, key: PRNGKeyArray, age: float, sex: str) -> tuple[Phantom, dict[str, Any]]:
+def _procedural(
+    recipe: GliomaRecipe, key: PRNGKeyArray, age: float, sex: str
+) -> tuple[Phantom, dict[str, Any]]:
     grid = Grid(recipe.grid.shape, recipe.grid.spacing)
     patient = anatomy.brain(grid, key, age=age, sex=sex)
     drawn = anatomy.brain_parameters(key, age=age, sex=sex)
-    return patient, {"source": "procedural", "parameters": {name: plain(value) for name, value in drawn.items()}}
+    return patient, {
+        "source": "procedural",
+        "parameters": {name: plain(value) for name, value in drawn.items()},
+    }
 
 
 def _bent_atlas(recipe: GliomaRecipe, key: PRNGKeyArray, bend: float) -> tuple[Phantom, dict[str, Any]]:
@@ -73,7 +78,9 @@ def _head(shape: tuple[int, int, int], spacing: float) -> dict[str, np.ndarray]:
     """The atlas with a head round it, on the grid of the study: the same for every case, so made once a process."""
     maps, atlas_grid = load_mni152(offline=True)
     grid = _atlas_grid(shape, spacing)
-    brain = {name: np.asarray(resample(maps[name], atlas_grid, grid)) for name in ("grey_matter", "white_matter")}
+    brain = {
+        name: np.asarray(resample(maps[name], atlas_grid, grid)) for name in ("grey_matter", "white_matter")
+    }
     return {name: np.asarray(values) for name, values in anatomy.embed_in_head(brain, grid).items()}
 
 

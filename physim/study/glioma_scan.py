@@ -18,7 +18,10 @@ from .case_files import digitised
 from .draws import named_key
 from .recipe_glioma import GliomaRecipe, Sequences
 
-R1, R2 = 5.0, 7.1  # L/(mmol s): gadobutrol in plasma at 3 T, 37 °C (Rohrer et al., Invest. Radiol. 40 (2005) 715)
+R1, R2 = (
+    5.0,
+    7.1,
+)  # L/(mmol s): gadobutrol in plasma at 3 T, 37 °C (Rohrer et al., Invest. Radiol. 40 (2005) 715)
 CONTRASTS = ("t1w", "t2w", "flair", "pd")
 
 
@@ -35,8 +38,14 @@ class Contrast:
     @property
     def note(self) -> str:
         """The timing in a radiologist's units."""
-        times = {"TR": self.series.repetition_time, "TE": self.series.echo_time, "TI": self.series.inversion_time}
-        return "  ".join(f"{name} {1000 * float(value):.0f} ms" for name, value in times.items() if value is not None)
+        times = {
+            "TR": self.series.repetition_time,
+            "TE": self.series.echo_time,
+            "TI": self.series.inversion_time,
+        }
+        return "  ".join(
+            f"{name} {1000 * float(value):.0f} ms" for name, value in times.items() if value is not None
+        )
 
 
 def examine(
@@ -79,7 +88,7 @@ def _sequence(name: str, timing: Sequences, scanner: mri.Scanner) -> Any:
     if name == "t1w":
         return mri.SpoiledGradientEcho(timing.t1w.tr, timing.t1w.te, timing.t1w.flip_angle)
     if name == "flair":
-        csf = TISSUES["csf"].value("t1", field=scanner.field)
+        csf = TISSUES["csf"].value("t1", field=float(scanner.field))
         nulling = float(mri.null_time(timing.flair.tr, timing.flair.te, csf))
         return mri.InversionRecovery(timing.flair.tr, timing.flair.te, nulling)
     times = getattr(timing, name)

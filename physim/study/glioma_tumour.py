@@ -32,7 +32,9 @@ class Lesion:
     record: dict[str, Any]
 
 
-def make_tumour(recipe: GliomaRecipe, healthy: Phantom, key: PRNGKeyArray, numbers: Mapping[str, float]) -> Lesion:
+def make_tumour(
+    recipe: GliomaRecipe, healthy: Phantom, key: PRNGKeyArray, numbers: Mapping[str, float]
+) -> Lesion:
     """Seeds a tumour in white matter, lets it grow for the days of the case, and changes the tissue accordingly."""
     grid = healthy.grid
     conduct = healthy.map("tumour_diffusivity")
@@ -44,7 +46,9 @@ def make_tumour(recipe: GliomaRecipe, healthy: Phantom, key: PRNGKeyArray, numbe
     model = FisherKPP(numbers["tumour.diffusivity"] * conduct, numbers["tumour.proliferation"])
     days = numbers["tumour.days"]
     density = grow(seed, grid, model, [days], domain=brain, scheme=_scheme(recipe, days))[-1]
-    limits = Appearance(*(numbers[f"tumour.{name}"] for name in ("oedema_from", "enhancing_from", "necrotic_from")))
+    limits = Appearance(
+        *(numbers[f"tumour.{name}"] for name in ("oedema_from", "enhancing_from", "necrotic_from"))
+    )
     patient = with_tumour(healthy, density, limits)
     return Lesion(patient, np.asarray(density), centre, {"seed_mm": list(centre), **_volumes(patient)})
 
@@ -61,6 +65,8 @@ def _scheme(recipe: GliomaRecipe, days: float) -> Strang:
 def _volumes(patient: Phantom) -> dict[str, float]:
     """Volume of each compartment and of all of them, ml; summed in double precision in a fixed order."""
     voxel = patient.grid.voxel_volume / 1000
-    volumes = {name: float(np.sum(np.asarray(patient.fraction(name)), dtype=np.float64)) * voxel for name in COMPARTMENTS}
-    volumes = {f"{name}_ml": round(value, 4) for name, value in volumes.items()}
-    return volumes | {"volume_ml": round(sum(volumes.values()), 4)}
+    volumes = {}
+    for name in COMPARTMENTS:
+        filled = float(np.sum(np.asarray(patient.fraction(name)), dtype=np.float64))
+        volumes[f"{name}_ml"] = round(filled * voxel, 4)
+    return volumes | {"volume_ml": round(math.fsum(volumes.values()), 4)}

@@ -25,7 +25,9 @@ _HU_RANGE = (-1024, 3071)
 BRAIN, BONE = (0.0, 80.0), (-500.0, 1300.0)  # HU
 
 
-def make(recipe: HeadCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetching: Any) -> dict[str, Any]:
+def make(
+    recipe: HeadCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetching: Any
+) -> dict[str, Any]:
     """Makes one case in `folder` and returns all its numbers, ready for JSON."""
     numbers = drawn(recipe, key)
     sex = drawn_sex(recipe.patient.sex, key)
@@ -41,7 +43,11 @@ def make(recipe: HeadCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fe
         "sex": sex,
         "anatomy": source,
         "haemorrhage": lesion,
-        "geometry": {"views": recipe.protocol.views, "detector_shape": list(geometry.detector_shape), "arc_rad": math.pi},
+        "geometry": {
+            "views": recipe.protocol.views,
+            "detector_shape": list(geometry.detector_shape),
+            "arc_rad": math.pi,
+        },
         "label_names": names,
         "grid": {"shape": list(patient.grid.shape), "affine": patient.grid.affine.tolist()},
     }
@@ -49,7 +55,11 @@ def make(recipe: HeadCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fe
     _write_volumes(recipe, folder, patient.grid, hu, labels, raw, record)
     if recipe.output.dicom:
         series = CTSeries(
-            description="Head CT", kvp=numbers["protocol.kvp"], mas=numbers["protocol.mas"], kernel="HANN", window=(40, 80)
+            description="Head CT",
+            kvp=numbers["protocol.kvp"],
+            mas=numbers["protocol.mas"],
+            kernel="HANN",
+            window=(40, 80),
         )
         case = case_of(recipe, index, sex, numbers["patient.age"], _SOURCES[recipe.anatomy], "HEAD")
         write_dicom_series(folder / "dicom" / "ct", hu, patient.grid, series, case)
@@ -62,7 +72,10 @@ def beam(recipe: HeadCtRecipe, grid: Grid) -> ct.ParallelBeam:
     pixel, spacing = recipe.protocol.pixel_size, recipe.grid.spacing
     columns = math.ceil(math.hypot(*grid.extent[:2]) / pixel) + 2
     return ct.parallel_beam(
-        recipe.protocol.views, (grid.shape[2], columns), (spacing, pixel), centre=tuple(map(float, grid.centre))
+        recipe.protocol.views,
+        (grid.shape[2], columns),
+        (spacing, pixel),
+        centre=tuple(map(float, grid.centre)),
     )
 
 
@@ -81,7 +94,11 @@ def _write_volumes(
     if recipe.output.sinogram:
         arrays["sinogram"] = digitised(np.asarray(raw.log()))
         arrays["angles"] = np.asarray(raw.geometry.angles)
-        units["sinogram"] = {"units": "1", "axes": "view, row, column", "pixel_size_mm": list(raw.geometry.pixel_size)}
+        units["sinogram"] = {
+            "units": "1",
+            "axes": "view, row, column",
+            "pixel_size_mm": list(raw.geometry.pixel_size),
+        }
         units["angles"] = {"units": "rad"}
     write_hdf5(folder / "case.h5", arrays, grid, attributes={"parameters": record}, array_attributes=units)
 
@@ -97,8 +114,13 @@ def _write_sheet(
 ) -> None:
     numbers, lesion = record["quantities"], record["haemorrhage"]
     outline = (Contour(blood, 0.5, COLOURS["blood"]),)
-    shown = ("blood", "white_matter", "grey_matter", "csf", "soft_tissue", "cortical_bone")
-    legend = {name.replace("_", " "): COLOURS[name] for name in shown if name in patient.names}
+    shown = {
+        "blood": "blood",
+        "white matter": "white_matter",
+        "soft tissue": "soft_tissue",
+        "bone": "cortical_bone",
+    }
+    legend = {word: COLOURS[name] for word, name in shown.items() if name in patient.names}
     columns = [
         Column("BRAIN WINDOW", hu, "level 40 HU  width 80 HU", BRAIN),
         Column("BONE WINDOW", hu, "level 400 HU  width 1800 HU", BONE),

@@ -43,7 +43,10 @@ def make_head(
         return anatomy.head(grid, stream, age=age, sex=sex), record
     fetch("cranium-ct", offline=offline, announce=announce, progress=progress)
     digests = {piece.name: piece.sha256 for piece in SOURCES["cranium-ct"].pieces}
-    return anatomy.from_ct(grid, _real_head(grid.shape, recipe.grid.spacing)), {"source": "cranium-ct", "sha256": digests}
+    return anatomy.from_ct(grid, _real_head(grid.shape, recipe.grid.spacing)), {
+        "source": "cranium-ct",
+        "sha256": digests,
+    }
 
 
 @lru_cache(maxsize=1)

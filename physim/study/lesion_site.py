@@ -22,7 +22,9 @@ def lesion_site(
     Raises `InputError` where the region is empty.
     """
     if not region.any():
-        raise InputError("the patient has no tissue in which a lesion could sit; make the grid finer or larger")
+        raise InputError(
+            "the patient has no tissue in which a lesion could sit; make the grid finer or larger"
+        )
     inside = np.asarray(ndimage.distance_transform_edt(region, sampling=np.asarray(grid.spacing)))
     levels = np.flatnonzero(region.any(axis=(0, 1)))
     lowest = levels[0] + 0.4 * (levels[-1] - levels[0])

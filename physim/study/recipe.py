@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from physim_phantoms import InputError
-from physim_phantoms._checks import suggest
 from pydantic import BaseModel, ValidationError
 
+from physim_phantoms import InputError
+from physim_phantoms._checks import suggest
+
 from .recipe_errors import one_line
-from .recipe_fields import Draw as Draw, Recipe as Recipe
+from .recipe_fields import Draw as Draw
+from .recipe_fields import Recipe as Recipe
 from .recipe_glioma import GliomaRecipe as GliomaRecipe
 from .recipe_head_ct import HeadCtRecipe as HeadCtRecipe
 
@@ -60,7 +62,9 @@ def _located(name_or_path: str | Path) -> Path:
     path = Path(text)
     if path.suffix == ".toml" or path.is_file():
         if not path.is_file():
-            raise InputError(f"{path} is not there; give the path of a TOML file, or one of {', '.join(names())}")
+            raise InputError(
+                f"{path} is not there; give the path of a TOML file, or one of {', '.join(names())}"
+            )
         return path
     raise suggest("recipe", text, names())
 

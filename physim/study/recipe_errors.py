@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from physim_phantoms import InputError
 from physim_phantoms._checks import suggest
-from pydantic import ValidationError
 
 
 def one_line(error: ValidationError, source: str, known: Iterable[str]) -> InputError:
@@ -21,7 +22,9 @@ def one_line(error: ValidationError, source: str, known: Iterable[str]) -> Input
     if not name:
         return InputError(f"{source}: {_reason(detail)}")
     reason = _reason(detail)
-    return InputError(f"{source}: {name} {reason}" if reason.startswith("is ") else f"{source}: {name}: {reason}")
+    return InputError(
+        f"{source}: {name} {reason}" if reason.startswith("is ") else f"{source}: {name}: {reason}"
+    )
 
 
 def _of_the_other_branch(detail: Any) -> bool:
@@ -42,7 +45,11 @@ def _names_a_branch(part: str) -> bool:
 
 def _reason(detail: Any) -> str:
     given, limits = detail["input"], detail.get("ctx", {})
-    shown = repr(given) if not isinstance(given, dict | list | tuple) or len(repr(given)) < 60 else type(given).__name__
+    shown = (
+        repr(given)
+        if not isinstance(given, dict | list | tuple) or len(repr(given)) < 60
+        else type(given).__name__
+    )
     match detail["type"]:
         case "missing":
             return "is missing; give it in the recipe"

@@ -49,7 +49,9 @@ class Draw(Section):
         if (self.mean is None) != (self.sd is None):
             raise ValueError("mean and sd go together; give both, or neither for a uniform draw")
         if self.mean is not None and not self.low <= self.mean <= self.high:
-            raise ValueError(f"mean is {self.mean:g}; it must lie between low = {self.low:g} and high = {self.high:g}")
+            raise ValueError(
+                f"mean is {self.mean:g}; it must lie between low = {self.low:g} and high = {self.high:g}"
+            )
         return self
 
 
@@ -73,7 +75,9 @@ class Recipe(Section):
     """
 
     kind: str = Field(description="what is made")
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", description="of the recipe")
+    name: str = Field(
+        min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", description="of the recipe"
+    )
     seed: int = Field(ge=0, lt=2**31, description="of all random numbers; case i uses the key folded with i")
     anatomy: str = Field(description="where the patient comes from")
 
@@ -97,7 +101,9 @@ class Grid(Section):
         Annotated[float, Field(ge=40.0, le=500.0)],
         Annotated[float, Field(ge=40.0, le=500.0)],
         Annotated[float, Field(ge=40.0, le=500.0)],
-    ] = Field(description="edges of the box along right, anterior and superior", json_schema_extra={"unit": "mm"})
+    ] = Field(
+        description="edges of the box along right, anterior and superior", json_schema_extra={"unit": "mm"}
+    )
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -12,8 +12,12 @@ from .recipe_fields import Grid, Patient, Quantity, Recipe, Section, quantity
 class GliomaPatient(Patient):
     """Who is imaged. With `anatomy = "mni152"` one average brain is scaled and bent; age and sex do not shape it."""
 
-    scale: Quantity = quantity(0.8, 1.1, "", "of the atlas along each axis, drawn once per axis (mni152 only)")
-    bend: Quantity = quantity(0.0, 6.0, "mm", "root mean square of the smooth displacement of the atlas (mni152 only)")
+    scale: Quantity = quantity(
+        0.8, 1.1, "", "of the atlas along each axis, drawn once per axis (mni152 only)"
+    )
+    bend: Quantity = quantity(
+        0.0, 6.0, "mm", "root mean square of the smooth displacement of the atlas (mni152 only)"
+    )
 
 
 class Tumour(Section):
@@ -23,9 +27,15 @@ class Tumour(Section):
     diffusivity: Quantity = quantity(0.001, 2.0, "mm²/day", "of tumour cells in white matter")
     proliferation: Quantity = quantity(0.001, 0.5, "1/day", "net rate of division")
     seed_radius: Quantity = quantity(0.5, 20.0, "mm", "at which the seed has half its peak density")
-    seed_density: Quantity = quantity(0.05, 1.0, "", "peak cell density of the seed, relative to the capacity")
-    oedema_from: Quantity = quantity(0.01, 0.6, "", "relative cell density at which T2 and FLAIR begin to show it")
-    enhancing_from: Quantity = quantity(0.3, 0.95, "", "relative cell density at which contrast agent enhances T1")
+    seed_density: Quantity = quantity(
+        0.05, 1.0, "", "peak cell density of the seed, relative to the capacity"
+    )
+    oedema_from: Quantity = quantity(
+        0.01, 0.6, "", "relative cell density at which T2 and FLAIR begin to show it"
+    )
+    enhancing_from: Quantity = quantity(
+        0.3, 0.95, "", "relative cell density at which contrast agent enhances T1"
+    )
     necrotic_from: Quantity = quantity(0.5, 1.0, "", "relative cell density at which the tissue dies")
 
     @model_validator(mode="after")
@@ -44,7 +54,9 @@ class Scanner(Section):
 
     field: Quantity = quantity(0.2, 7.0, "T", "magnetic field strength")
     noise: Quantity = quantity(0.0, 0.5, "", "standard deviation relative to water, for 1 mm³ voxels at 3 T")
-    contrast_agent: Quantity = quantity(0.0, 5.0, "mmol/L", "gadolinium in enhancing tumour during the T1 scan")
+    contrast_agent: Quantity = quantity(
+        0.0, 5.0, "mmol/L", "gadolinium in enhancing tumour during the T1 scan"
+    )
 
 
 class GradientEcho(Section):
@@ -52,7 +64,9 @@ class GradientEcho(Section):
 
     tr: float = Field(gt=0, le=10.0, description="repetition time", json_schema_extra={"unit": "s"})
     te: float = Field(ge=0, le=1.0, description="echo time", json_schema_extra={"unit": "s"})
-    flip_angle: float = Field(gt=0, le=3.1415, description="excitation angle", json_schema_extra={"unit": "rad"})
+    flip_angle: float = Field(
+        gt=0, le=3.1415, description="excitation angle", json_schema_extra={"unit": "rad"}
+    )
 
     @model_validator(mode="after")
     def _times(self) -> GradientEcho:
@@ -92,7 +106,9 @@ class GliomaRecipe(Recipe):
     """Synthetic MR examinations of patients with a glioma."""
 
     kind: Literal["brain-glioma-mri"] = Field(default="brain-glioma-mri", description="what is made")  # type: ignore[reportIncompatibleVariableOverride]
-    anatomy: Literal["mni152", "procedural"] = Field(description="the fetched MNI152 atlas, or a brain drawn from scratch")  # type: ignore[reportIncompatibleVariableOverride]
+    anatomy: Literal["mni152", "procedural"] = Field(  # type: ignore[reportIncompatibleVariableOverride]
+        description="the fetched MNI152 atlas, or a brain drawn from scratch"
+    )
     grid: Grid
     patient: GliomaPatient
     tumour: Tumour

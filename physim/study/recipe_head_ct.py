@@ -22,7 +22,9 @@ class Protocol(Section):
     kvp: Quantity = quantity(60.0, 140.0, "kV", "tube voltage")
     mas: Quantity = quantity(1.0, 2000.0, "mAs", "tube current-time product")
     views: int = Field(ge=8, le=4000, description="projections over 180 degrees")
-    pixel_size: float = Field(gt=0.1, le=20.0, description="edge of a detector pixel", json_schema_extra={"unit": "mm"})
+    pixel_size: float = Field(
+        gt=0.1, le=20.0, description="edge of a detector pixel", json_schema_extra={"unit": "mm"}
+    )
 
 
 class HeadCtOutput(Section):
@@ -36,7 +38,9 @@ class HeadCtRecipe(Recipe):
     """Synthetic CT examinations of the head."""
 
     kind: Literal["head-ct"] = Field(default="head-ct", description="what is made")  # type: ignore[reportIncompatibleVariableOverride]
-    anatomy: Literal["procedural", "cranium-ct"] = Field(description="a head drawn from scratch, or the fetched real head CT")  # type: ignore[reportIncompatibleVariableOverride]
+    anatomy: Literal["procedural", "cranium-ct"] = Field(  # type: ignore[reportIncompatibleVariableOverride]
+        description="a head drawn from scratch, or the fetched real head CT"
+    )
     grid: Grid
     patient: Patient
     haemorrhage: Haemorrhage

@@ -56,7 +56,12 @@ def reproduce(
 
 
 def _again(
-    record: dict, folder: Path, keep: bool, offline: bool, announce: Announce | None, make_case: MakeCase | None
+    record: dict,
+    folder: Path,
+    keep: bool,
+    offline: bool,
+    announce: Announce | None,
+    make_case: MakeCase | None,
 ) -> Reproduction:
     x64 = bool(record["environment"].get("jax", {}).get("x64", False))
     if make_case is None and record["recipe"].get("anatomy") in io.SOURCES:

@@ -99,7 +99,9 @@ def _require_counts(cases: int, workers: int) -> None:
         raise InputError(f"workers is {workers}; it must lie between 0 (this process) and 1024")
 
 
-def _get_data(recipe: Recipe, offline: bool, announce: Announce | None, progress: Callable[[int, int], None] | None) -> None:
+def _get_data(
+    recipe: Recipe, offline: bool, announce: Announce | None, progress: Callable[[int, int], None] | None
+) -> None:
     """Downloads once, here, what every case will read."""
     if recipe.anatomy in io.SOURCES:
         io.fetch(recipe.anatomy, offline=offline, announce=announce, progress=progress)
@@ -112,4 +114,7 @@ def _tell_of_other_versions(out: Path, kept: Sequence[int], announce: Announce |
     records = {index: provenance.read_record(case_folder(out, index)) for index in kept}
     other = [i for i, r in records.items() if provenance.differences(r["environment"], here)]
     if other:
-        announce(f"{len(other)} kept case(s), the first of them {case_folder(out, other[0]).name}, were made by other versions than today's")
+        first = case_folder(out, other[0]).name
+        announce(
+            f"{len(other)} kept case(s), the first of them {first}, were made by other versions than today's"
+        )

@@ -17,7 +17,9 @@ def case_folder(out: Path, index: int) -> Path:
     return out / f"case_{index + 1:04d}"
 
 
-def open_dataset(out: Path, recipe: Mapping[str, Any], asked: int, *, resume: bool, overwrite: bool) -> dict[int, str]:
+def open_dataset(
+    out: Path, recipe: Mapping[str, Any], asked: int, *, resume: bool, overwrite: bool
+) -> dict[int, str]:
     """Makes `out` ready and returns the finished cases: number and hash of the record.
 
     Refuses, before anything is written, a folder with cases of another recipe, and one with cases of this recipe
@@ -48,7 +50,9 @@ def case_folders(out: Path) -> dict[int, Path]:
     if not out.is_dir():
         return {}
     named = {path: re.fullmatch(r"case_(\d{4,})", path.name) for path in sorted(out.iterdir())}
-    return {int(match[1]) - 1: path for path, match in named.items() if match and int(match[1]) and path.is_dir()}
+    return {
+        int(match[1]) - 1: path for path, match in named.items() if match and int(match[1]) and path.is_dir()
+    }
 
 
 def finished(out: Path, recipe: Mapping[str, Any]) -> dict[int, str]:
@@ -75,19 +79,27 @@ def write_dataset(out: Path, recipe: Mapping[str, Any], asked: int, done: Mappin
 
 def _require_ours(out: Path, recipe: Mapping[str, Any], cases: int, resume: bool) -> None:
     if not (out / provenance.DATASET).is_file():
-        raise InputError(f"{out} holds case folders but no {provenance.DATASET}; give another folder with --out")
+        raise InputError(
+            f"{out} holds case folders but no {provenance.DATASET}; give another folder with --out"
+        )
     found = provenance.read_dataset(out)["recipe"]
     if found != recipe:
-        raise InputError(f"{out} holds another dataset ({_difference(found, recipe)}); give another --out, or --overwrite it")
+        raise InputError(
+            f"{out} holds another dataset ({_difference(found, recipe)}); give another --out, or --overwrite it"
+        )
     if not resume:
-        raise InputError(f"{out} holds {cases} case(s) of this recipe; add --resume to go on, or --overwrite to start again")
+        raise InputError(
+            f"{out} holds {cases} case(s) of this recipe; add --resume to go on, or --overwrite to start again"
+        )
 
 
 def _require_removable(folders: Any) -> None:
     """Only what physim wrote is ever removed."""
     for folder in folders:
         if not (folder / provenance.RECORD).is_file():
-            raise InputError(f"{folder} has no {provenance.RECORD}, so physim did not write it; move it away first")
+            raise InputError(
+                f"{folder} has no {provenance.RECORD}, so physim did not write it; move it away first"
+            )
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

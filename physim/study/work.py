@@ -57,7 +57,9 @@ def write_case(task: Task, announce: Announce | None = None) -> Case:
     make_case = task.make_case or _pipeline()
     with io.atomic_folder(task.folder, replace=True) as folder, _precision(task.x64):
         asked = recipes.from_dict(task.recipe)
-        parameters = make_case(asked, task.index, folder, offline=task.offline, announce=announce, progress=None)
+        parameters = make_case(
+            asked, task.index, folder, offline=task.offline, announce=announce, progress=None
+        )
         record = provenance.make_record(
             folder, recipe=task.recipe, case=task.index, parameters=parameters, inputs=_inputs(asked.anatomy)
         )

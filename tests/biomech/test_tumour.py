@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from physim_phantoms import Grid, Phantom
 
 from physim.biomech import Appearance, with_tumour
+from physim_phantoms import Grid, Phantom
 from tests.helper import assert_gradient
 
 GRID = Grid((6, 5, 4), 2.0)
@@ -35,7 +35,8 @@ def test_fluid_and_bone_keep_their_volume_and_every_voxel_stays_full(patient, ke
 
 
 @pytest.mark.parametrize(
-    ("density", "compartment"), [(0.0, None), (0.1, None), (0.5, "oedema"), (0.86, "enhancing_tumour"), (1.0, "necrotic_core")]
+    ("density", "compartment"),
+    [(0.0, None), (0.1, None), (0.5, "oedema"), (0.86, "enhancing_tumour"), (1.0, "necrotic_core")],
 )
 def test_between_the_thresholds_white_matter_is_one_compartment(density, compartment):
     white = Phantom.from_fractions(GRID, {"white_matter": np.ones(GRID.shape, np.float32)})
@@ -55,7 +56,9 @@ def test_the_gradient_of_an_image_with_respect_to_the_density_is_right(patient, 
     double = jax.tree.map(lambda a: jnp.asarray(a, float) if a.dtype == jnp.float32 else a, patient)
     weights = np.random.default_rng(0).standard_normal(GRID.shape)
     density = np.random.default_rng(1).uniform(0.05, 0.95, GRID.shape)
-    assert_gradient(lambda u: jnp.sum(weights * with_tumour(double, u).map("proton_density")), density, 1e-5, 1e-6)
+    assert_gradient(
+        lambda u: jnp.sum(weights * with_tumour(double, u).map("proton_density")), density, 1e-5, 1e-6
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"oedema": 0.9}, {"necrotic": 0.5}, {"softness": 0.0}, {"cortex": 2.0}])
@@ -64,7 +67,9 @@ def test_refuses_appearances_that_make_no_sense(wrong):
         Appearance(**wrong)
 
 
-@pytest.mark.parametrize("density", [np.full(GRID.shape, 1.2), np.full(GRID.shape, np.nan), np.zeros((2, 2, 2))])
+@pytest.mark.parametrize(
+    "density", [np.full(GRID.shape, 1.2), np.full(GRID.shape, np.nan), np.zeros((2, 2, 2))]
+)
 def test_refuses_densities_that_make_no_sense(patient, density):
     with pytest.raises(ValueError, match="density"):
         with_tumour(patient, density.astype(np.float32))

@@ -1,5 +1,7 @@
 """Line integrals against closed forms, transposes, derivatives and refusals."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -131,8 +133,8 @@ def smooth_loss(geometry_of):
 @pytest.mark.parametrize(
     "geometry_of",
     [
-        lambda a: ct.ParallelBeam(
-            a, *(np.asarray(v) for v in ([4.1, 3.7], [0.3, 0.2], [1.0, 2, 0], 1e3)), (4, 24)
+        lambda a: replace(
+            ct.parallel_beam(7, (4, 24), (4.1, 3.7), offset=(0.3, 0.2), centre=(1.0, 2.0, 0.0)), angles=a
         ),
         lambda p: ct.parallel_beam(7, (4, 24), p, start=0.2, offset=(0.3, 0.2)),
         lambda o: ct.parallel_beam(7, (4, 24), (4.1, 3.7), start=0.2, offset=o),

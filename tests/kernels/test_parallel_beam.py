@@ -98,6 +98,7 @@ def test_same_bits_whatever_the_number_of_threads(name):
 )
 def test_misuse_is_an_error_not_a_crash(change, message):
     target = physim_kernels.ensure("parallel_project", np.float32)
+    assert target is not None
     arguments = (jnp.ones((*SHAPE, NZ), jnp.float32), *parameters("joseph", jnp.float32))
     made = jax.ShapeDtypeStruct((*RAYS, NZ), np.float32)
     with pytest.raises(Exception, match=message):
@@ -106,6 +107,7 @@ def test_misuse_is_an_error_not_a_crash(change, message):
 
 def test_voxel_driven_misuse_is_an_error_not_a_crash():
     target = physim_kernels.ensure("parallel_smear", np.float32)
+    assert target is not None
     made = jax.ShapeDtypeStruct((*SHAPE, NZ), np.float32)
     origin, along_x, along_y = parameters("smear", jnp.float32)
     lines = jnp.ones((*RAYS, NZ), jnp.float32)

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from physim import provenance
 from physim_phantoms import InputError
@@ -100,7 +101,7 @@ def test_missing(case):
 @pytest.mark.parametrize("content", [b"[]", b"3", b'{"format": "bids"}', b"{}", b"\xff\xfe", b'{"a": NaN}'])
 def test_foreign(case, content):
     (case / "record.json").write_bytes(content)
-    with pytest.raises(InputError, match="record.json is (not a physim-record|truncated or no JSON)"):
+    with pytest.raises(InputError, match=r"record.json is (not a physim-record|truncated or no JSON)"):
         provenance.read_record(case)
 
 
@@ -117,10 +118,12 @@ def test_changed_after_it_was_written(case):
         provenance.read_record(case)
 
 
-@pytest.mark.parametrize(("name", "value"), [("files", []), ("recipe", None), ("case", "one"), ("schema", "1")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("files", []), ("recipe", None), ("case", "one"), ("schema", "1")]
+)
 def test_fields_of_the_wrong_kind(case, name, value):
     _replace(case, **{name: value})
-    with pytest.raises(InputError, match="lacks a valid|which schema"):
+    with pytest.raises(InputError, match=r"lacks a valid|which schema"):
         provenance.read_record(case)
 
 

@@ -20,7 +20,9 @@ def make_case(folder, index: int, recipe=RECIPE) -> str:
 
 
 def list_cases(out, cases: dict[str, str], asked: int = 2) -> None:
-    (out / "dataset.json").write_text(provenance.text(provenance.make_dataset(RECIPE, asked, cases)), encoding="utf-8")
+    (out / "dataset.json").write_text(
+        provenance.text(provenance.make_dataset(RECIPE, asked, cases)), encoding="utf-8"
+    )
 
 
 @pytest.fixture
@@ -83,8 +85,12 @@ def test_a_case_less_and_a_case_more(dataset):
 def test_cases_of_another_recipe_or_another_run(dataset):
     shutil.rmtree(dataset / "case_0002")
     other = make_case(dataset / "case_0002", 2, RECIPE | {"seed": 4})
-    assert provenance.verify(dataset) == [f"{dataset / 'case_0002' / 'record.json'} is not the record that dataset.json lists"]
-    list_cases(dataset, {"case_0001": provenance.read_record(dataset / "case_0001")["sha256"], "case_0002": other})
+    assert provenance.verify(dataset) == [
+        f"{dataset / 'case_0002' / 'record.json'} is not the record that dataset.json lists"
+    ]
+    list_cases(
+        dataset, {"case_0001": provenance.read_record(dataset / "case_0001")["sha256"], "case_0002": other}
+    )
     assert provenance.verify(dataset) == [
         f"{dataset / 'case_0002' / 'record.json'} was made by another recipe than the dataset's"
     ]
@@ -93,7 +99,9 @@ def test_cases_of_another_recipe_or_another_run(dataset):
 def test_an_unfinished_dataset_says_how_to_go_on(dataset):
     shutil.rmtree(dataset / "case_0002")
     list_cases(dataset, {"case_0001": provenance.read_record(dataset / "case_0001")["sha256"]}, asked=4)
-    assert provenance.verify(dataset) == [f"{dataset} has 1 of 4 cases; go on with the same command and --resume"]
+    assert provenance.verify(dataset) == [
+        f"{dataset} has 1 of 4 cases; go on with the same command and --resume"
+    ]
 
 
 def test_contents_that_are_missing_or_changed(dataset):
@@ -105,7 +113,7 @@ def test_contents_that_are_missing_or_changed(dataset):
 
 
 def test_what_is_no_dataset_is_refused(tmp_path):
-    with pytest.raises(InputError, match="neither dataset.json nor record.json"):
+    with pytest.raises(InputError, match=r"neither dataset.json nor record.json"):
         provenance.verify(tmp_path)
     with pytest.raises(InputError, match="not a folder"):
         provenance.verify(tmp_path / "nowhere")

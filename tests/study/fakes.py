@@ -61,8 +61,14 @@ def drifting(recipe, index, folder, **options) -> dict:
 def listening(recipe, index, folder, **options) -> dict:
     """As `make`, with a list of the addresses on which this machine listens while workers are at work."""
     parameters = make(recipe, index, folder, **options)
-    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    (folder / "listening.txt").write_text("\n".join(f"{words[9]} {words[1]}" for words in lines if words[3] == "0A"))
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    (folder / "listening.txt").write_text(
+        "\n".join(f"{words[9]} {words[1]}" for words in lines if words[3] == "0A")
+    )
     return parameters
 
 

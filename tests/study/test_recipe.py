@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from physim.study import recipe
 
@@ -26,7 +27,9 @@ def test_a_recipe_survives_json(name):
 
 
 def test_reading_a_recipe_does_not_load_jax():
-    code = "import sys; from physim.study import recipe; recipe.load('head-ct'); sys.exit('jax' in sys.modules)"
+    code = (
+        "import sys; from physim.study import recipe; recipe.load('head-ct'); sys.exit('jax' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -61,10 +64,18 @@ def test_overrides_change_nothing_else():
         ("head-ct", {"protocol.kpv": 100}, "unknown parameter 'protocol.kpv'; did you mean 'protocol.kvp'"),
         ("head-ct", {"seed.x": 1}, "did you mean 'seed'?"),
         ("head-ct", {"protocol.kvp": 500}, "protocol.kvp is 500; it must lie between 60 and 140 kV"),
-        ("head-ct", {"protocol.kvp": "{low = 100, high = 900}"}, "protocol.kvp is 100 to 900; it must lie between 60"),
+        (
+            "head-ct",
+            {"protocol.kvp": "{low = 100, high = 900}"},
+            "protocol.kvp is 100 to 900; it must lie between 60",
+        ),
         ("head-ct", {"protocol.kvp": "{low = 100, high = 90}"}, "low must be below high"),
         ("head-ct", {"protocol.kvp": "{low = 80, high = 90, mean = 85}"}, "mean and sd go together"),
-        ("head-ct", {"protocol.kvp": "{low = 80, high = 90, mean = 95, sd = 1}"}, "mean is 95; it must lie between"),
+        (
+            "head-ct",
+            {"protocol.kvp": "{low = 80, high = 90, mean = 95, sd = 1}"},
+            "mean is 95; it must lie between",
+        ),
         ("head-ct", {"protocol.kvp": "{low = 80, hihg = 90}"}, "unknown parameter 'protocol.kvp.hihg'"),
         ("head-ct", {"protocol.kvp": "fast"}, "protocol.kvp is 'fast'"),
         ("head-ct", {"protocol.kvp": float("nan")}, "protocol.kvp is nan"),
@@ -76,7 +87,11 @@ def test_overrides_change_nothing_else():
         ("head-ct", {"seed": -1}, "seed is -1"),
         ("head-ct", {"name": "../up"}, "name is '../up'"),
         ("brain-glioma-mri", {"sequences.t1w.te": 0.5}, "te is 0.5 s; it must be below tr = 0.018 s"),
-        ("brain-glioma-mri", {"tumour.oedema_from": 0.55, "tumour.enhancing_from": 0.5}, "oedema_from must stay below"),
+        (
+            "brain-glioma-mri",
+            {"tumour.oedema_from": 0.55, "tumour.enhancing_from": 0.5},
+            "oedema_from must stay below",
+        ),
     ],
 )
 def test_refusals_are_one_line_that_helps(name, overrides, said):
@@ -109,7 +124,9 @@ def test_describe_names_every_parameter_with_its_unit():
     assert table["protocol.kvp"] == (120.0, "60 to 140 kV: tube voltage")
     assert table["protocol.mas"][0] == "{low = 150, high = 300}"
     assert table["grid.spacing"][1].startswith("mm")
-    assert recipe.load("head-ct", {name: value for name, (value, _) in table.items()}) == recipe.load("head-ct")
+    assert recipe.load("head-ct", {name: value for name, (value, _) in table.items()}) == recipe.load(
+        "head-ct"
+    )
 
 
 @given(st.floats(60.0, 140.0), st.floats(60.0, 140.0))

@@ -23,7 +23,9 @@ def test_a_case_comes_back_bit_for_bit(tmp_path, recipe):
     values = "deep/values.bin"
     assert (tmp_path / "again" / values).read_bytes() == (case.folder / values).read_bytes()
     other = tmp_path / "out" / "case_0001" / values
-    assert (tmp_path / "again" / values).read_bytes() != other.read_bytes(), "the index of the case has no effect"
+    assert (tmp_path / "again" / values).read_bytes() != other.read_bytes(), (
+        "the index of the case has no effect"
+    )
 
 
 def test_without_a_folder_nothing_stays(tmp_path, recipe, monkeypatch):

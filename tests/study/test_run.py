@@ -30,12 +30,21 @@ def bits(out) -> dict[str, dict]:
 def test_a_run_makes_whole_recorded_cases(tmp_path, recipe):
     seen = []
     report = study.run(
-        recipe, 3, tmp_path / "out", make_case=fakes.make, on_progress=lambda case, done, total: seen.append((case.index, done, total))
+        recipe,
+        3,
+        tmp_path / "out",
+        make_case=fakes.make,
+        on_progress=lambda case, done, total: seen.append((case.index, done, total)),
     )
     assert [case.index for case in report.made] == [0, 1, 2]
     assert seen == [(0, 1, 3), (1, 2, 3), (2, 3, 3)]
     assert provenance.verify(report.out) == []
-    assert sorted(p.name for p in report.out.iterdir()) == ["case_0001", "case_0002", "case_0003", "dataset.json"]
+    assert sorted(p.name for p in report.out.iterdir()) == [
+        "case_0001",
+        "case_0002",
+        "case_0003",
+        "dataset.json",
+    ]
     record = provenance.read_record(report.made[1].folder)
     assert record["synthetic"] is True
     assert record["recipe"] == recipe.model_dump(mode="json")
@@ -96,9 +105,9 @@ def test_resume_makes_what_is_missing_or_damaged_and_keeps_the_rest(tmp_path, re
     assert [case.index for case in report.made] == [1, 2, 3]
     assert report.kept == (0,)
     assert (out / "case_0001" / "record.json").stat().st_mtime_ns == kept
-    assert {name: content for name, content in files(out).items() if name in whole and name != "dataset.json"} == {
-        name: content for name, content in whole.items() if name != "dataset.json"
-    }
+    assert {
+        name: content for name, content in files(out).items() if name in whole and name != "dataset.json"
+    } == {name: content for name, content in whole.items() if name != "dataset.json"}
     assert provenance.verify(out) == []
 
 
@@ -113,13 +122,21 @@ def test_a_killed_run_loses_the_case_in_flight_and_no_other(tmp_path, recipe):
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(out)], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", textwrap.dedent(code), str(out)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert sorted(p.name for p in out.glob("case_*")) == ["case_0001", "case_0002"]
     assert len(list(out.glob(".physim-*"))) == 1, "the half-made case lies under a temporary name"
     assert any("2 of 4 cases" in problem for problem in provenance.verify(out))
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.glob("case_*/**/*") if path.is_file()}
+    before = {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in out.glob("case_*/**/*")
+        if path.is_file()
+    }
     report = study.run(recipe, 4, out, make_case=fakes.make, resume=True)
     assert [case.index for case in report.made] == [2, 3]
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
@@ -130,7 +147,7 @@ def test_a_killed_run_loses_the_case_in_flight_and_no_other(tmp_path, recipe):
 
 def test_a_refused_case_leaves_the_finished_ones_and_nothing_half(tmp_path, recipe):
     out = tmp_path / "out"
-    with pytest.raises(InputError, match="tumour.days is -3"):
+    with pytest.raises(InputError, match=r"tumour.days is -3"):
         study.run(recipe, 3, out, make_case=fakes.refuse_second)
     assert sorted(p.name for p in out.iterdir()) == ["case_0001", "dataset.json"]
     assert json.loads((out / "dataset.json").read_text())["cases"].keys() == {"case_0001"}

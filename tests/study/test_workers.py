@@ -44,7 +44,7 @@ def test_a_case_that_kills_every_worker_is_given_up_in_one_line(tmp_path, recipe
 
 
 def test_a_refusal_in_a_worker_is_the_refusal_here(tmp_path, recipe):
-    with pytest.raises(InputError, match="tumour.days is -3"):
+    with pytest.raises(InputError, match=r"tumour.days is -3"):
         study.run(recipe, 2, tmp_path / "out", workers=1, make_case=fakes.refuse_second)
     assert not (tmp_path / "out" / "case_0002").exists()
 
@@ -72,3 +72,20 @@ def test_without_dask_the_refusal_says_what_to_install(tmp_path, recipe, monkeyp
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'physim-imaging\[cluster\]'"):
         study.run(recipe, 1, tmp_path / "out", workers=1, make_case=fakes.make)
+
+
+@pytest.mark.slow
+def test_real_cases_have_the_same_bits_with_any_number_of_workers(tmp_path, monkeypatch):
+    monkeypatch.setenv(
+        "JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled")
+    )  # for the workers: each would compile anew
+    tiny = {"anatomy": "procedural", "seed": 11, "grid.spacing": 12.0, "output.dicom": False}
+    recipe = study.load("head-ct", tiny | {"protocol.views": 16, "protocol.pixel_size": 12.0})
+    here, one, two = (
+        study.run(recipe, 2, tmp_path / str(workers), workers=workers).out for workers in (0, 1, 2)
+    )
+    assert bits(here)["case_0001"] != bits(here)["case_0002"]
+    assert bits(one) == bits(here)
+    assert bits(two) == bits(here)
+    again = study.reproduce(here / "case_0002" / "record.json")
+    assert (again.identical, again.warnings) == (True, ())

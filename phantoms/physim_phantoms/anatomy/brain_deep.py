@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from .implicit import Canvas, Place, capsule, coverage, ellipsoid, mirrored, smooth_max, tube, union
+from .brain_shape import tube
+from .implicit import Canvas, Place, capsule, coverage, ellipsoid, mirrored, smooth_max, union
 
 # Axis of one lateral ventricle from the frontal horn to the atrium, then its two horns; radius in mm.
-_BODY = ((14, 33, 2, 2.0), (11, 21, 9, 4.2), (9, 6, 15, 4.0), (12, -14, 20, 3.2), (19, -30, 19, 3.8), (26, -42, 13, 5.2))
+_BODY = (
+    (14, 33, 2, 2.0),
+    (11, 21, 9, 4.2),
+    (9, 6, 15, 4.0),
+    (12, -14, 20, 3.2),
+    (19, -30, 19, 3.8),
+    (26, -42, 13, 5.2),
+)
 _OCCIPITAL = ((26, -42, 13, 5.2), (27, -58, 9, 3.2), (23, -78, 7, 1.2))
 _TEMPORAL = ((27, -42, 11, 4.5), (34, -33, -4, 2.6), (35, -20, -14, 2.0), (30, -8, -21, 1.8))
 _CALLOSUM = (
@@ -34,7 +42,9 @@ def paint_nuclei(canvas: Canvas, place: Place, edge, size) -> None:
     caudate = union(
         [
             ellipsoid(mirror, (13, 14, 6), (6.5 * size, 12.5 * size, 11.0 * size), (25, 0, 12)),
-            _chain(mirror, ((16, 6, 16, 5.0), (18, -10, 22, 3.6), (24, -28, 21, 2.0), (31, -38, 10, 1.6)), size),
+            _chain(
+                mirror, ((16, 6, 16, 5.0), (18, -10, 22, 3.6), (24, -28, 21, 2.0), (31, -38, 10, 1.6)), size
+            ),
         ],
         3.0,
     )
@@ -45,7 +55,9 @@ def paint_nuclei(canvas: Canvas, place: Place, edge, size) -> None:
     canvas.paint(coverage(putamen, edge), deep_grey_matter=1.0)
     pallidum = ellipsoid(mirror, (19.5, -4, -1), (4.0 * size, 9.5 * size, 6.0 * size), (0, 12, 22))
     canvas.paint(coverage(pallidum, edge), deep_grey_matter=0.6, white_matter=0.4)
-    hippocampus = _chain(mirror, ((24, -10, -21, 6.0), (29, -22, -15, 4.6), (28, -34, -5, 3.6), (20, -40, 3, 2.0)), size)
+    hippocampus = _chain(
+        mirror, ((24, -10, -21, 6.0), (29, -22, -15, 4.6), (28, -34, -5, 3.6), (20, -40, 3, 2.0)), size
+    )
     amygdala = ellipsoid(mirror, (23, -3, -19), (8 * size, 7 * size, 7 * size))
     canvas.paint(coverage(union([hippocampus, amygdala], 3.0), edge), grey_matter=1.0)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .brain_shape import Level, cerebral_hull, midline_core, posterior_fossa, smallest
-from .implicit import Place, length, mirrored, smooth_min
+from .implicit import Canvas, Place, coverage, length, mirrored, smooth_min
 from .waves import Waves
 
 _SYLVIAN_TURN = np.deg2rad(28.0)  # the lateral fissure climbs backwards by this angle
@@ -26,22 +25,15 @@ _FARTHEST = 24.0  # mm: no sulcus is followed deeper than this
 class Folds(eqx.Module):
     """One patient's folding pattern.
 
-    - `pattern`: the field whose zero lines are the sulci; - `depths`: the field that makes some deep and some shallow;
-    - `drift`: displaces the pattern differently on the two sides; - `wavelength`: twice the width of a gyrus, mm.
+    - `pattern`: the field whose zero lines are the sulci, in units of its wavelength;
+    - `depths`: the field that makes some deep and some shallow; - `drift`: displaces the pattern, each side its own way;
+    - `wavelength`: twice the width of a gyrus, mm.
     """
 
     pattern: Waves
     depths: Waves
     drift: Waves
     wavelength: Any
-
-    @classmethod
-    def sample(cls, key, wavelength) -> Folds:
-        """The folding pattern of a key; `wavelength` is traced."""
-        keys = jax.random.split(key, 3)
-        pattern = Waves.sample(keys[0], 40, 1.0, 0.13)
-        pattern = eqx.tree_at(lambda w: w.wave_vectors, pattern, pattern.wave_vectors / wavelength)
-        return cls(pattern, Waves.sample(keys[1], 12, 46.0, 0.3), Waves.sample(keys[2], 12, 80.0, 0.3, 3), wavelength)
 
 
 def _field_sheets(folds: Folds, side: Place, depth: Level) -> tuple[Any, Any]:
@@ -51,16 +43,17 @@ def _field_sheets(folds: Folds, side: Place, depth: Level) -> tuple[Any, Any]:
     """
     out = 0.9 * jnp.clip(depth[0], 0.0, _FARTHEST)
     foot = tuple(p - out * n for p, n in zip(side, depth[1], strict=True))
-    value, gx, gy, gz = folds.pattern.with_gradient((foot[0], foot[1], foot[2]))
+    unit = [f / folds.wavelength for f in foot]
+    value, gx, gy, gz = folds.pattern.with_gradient((unit[0], unit[1], unit[2]))
     nx, ny, nz = depth[1]
     along = (gx * nx + gy * ny + gz * nz) / (nx * nx + ny * ny + nz * nz + 0.05)
     slope = length(gx - along * nx, gy - along * ny, gz - along * nz)
-    wave_number = 2.0 * np.pi / folds.wavelength
+    wave_number = 2.0 * np.pi
     # Exact for a plane wave, whose slope over the wave number is the sine that belongs to its cosine.
     across = jnp.arctan2(jnp.abs(value), slope / wave_number + 1e-4) / wave_number
     shrink = 1.0 - 0.011 * out  # sulci converge on their way in
     (variation,) = folds.depths((foot[0], foot[1], foot[2]))
-    return across * shrink, 1.0 + 0.5 * jnp.tanh(variation)
+    return across * folds.wavelength * shrink, 1.0 + 0.5 * jnp.tanh(variation)
 
 
 def _central_sulcus(side: Place):
@@ -91,13 +84,15 @@ def depth_under_fluid(folds: Folds, place: Place, room: dict) -> Any:
     mirror = mirrored(place)
     drift = folds.drift(place)
     side = (mirror[0] + 3.0 * drift[0], mirror[1] + 5.0 * drift[1], mirror[2] + 5.0 * drift[2])
-    (hull, (smooth, outwards)), fossa = cerebral_hull(mirror), posterior_fossa(mirror)
+    (hull, outwards), fossa = cerebral_hull(mirror), posterior_fossa(mirror)
     above = jnp.maximum(-midline_core(mirror), 0.0)
     middle = length(mirror[0], above)
     one = jnp.ones_like(hull)
-    depth = (-smooth, (-outwards[0], -outwards[1], -outwards[2]))
+    depth = (-hull, (-outwards[0], -outwards[1], -outwards[2]))
     depth = smallest(depth, (mirror[0] + 2.0 * above, (one, 0.0 * one, 0.0 * one)), 7.0)
-    depth = smallest(depth, (fossa - 1.0, (_TENTORIUM[0] * one, _TENTORIUM[1] * one, _TENTORIUM[2] * one)), 7.0)
+    depth = smallest(
+        depth, (fossa - 1.0, (_TENTORIUM[0] * one, _TENTORIUM[1] * one, _TENTORIUM[2] * one)), 7.0
+    )
     norm = length(*depth[1])
     across, relative = _field_sheets(folds, side, depth)
     central, end = _central_sulcus(side)
@@ -110,4 +105,11 @@ def depth_under_fluid(folds: Folds, place: Place, room: dict) -> Any:
     placed = length(central, end, jnp.maximum(depth[0] - 16.0, 0.0)) - wider
     total = smooth_min(smooth_min(sulci, placed, 2.0), _sylvian(side, room["fissure"]), 2.0)
     total = smooth_min(total, middle - room["fissure"], 2.0)
-    return smooth_min(total, smooth_min(-hull - room["shrink"], fossa - 1.0 - room["shrink"], 3.0), 4.0)
+    return smooth_min(total, smooth_min(-hull - room["shrink"], fossa - 1.0 - room["shrink"], 3.0), 3.0)
+
+
+def paint_cerebrum(canvas: Canvas, folds: Folds, place: Place, edge, room: dict, thickness) -> None:
+    """Paints cortex of the given thickness (mm) over white matter; see `depth_under_fluid`."""
+    depth = depth_under_fluid(folds, place, room)
+    white = coverage(thickness - depth, edge)
+    canvas.paint(coverage(-depth, edge), grey_matter=1.0 - white, white_matter=white)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from .brain_shape import cerebellar_hull
-from .implicit import Canvas, Place, capsule, coverage, ellipsoid, length, mirrored, smooth_min, tube, union
+from .brain_shape import cerebellar_hull, tube
+from .implicit import Canvas, Place, capsule, coverage, ellipsoid, length, mirrored, smooth_min, union
 from .waves import Waves
 
 _HUB = (-46.0, -33.0)  # y, z of the line from which the fissures of the cerebellum radiate, mm
 _LOBULE, _FOLIUM = 0.52, 0.13  # angle between neighbouring fissures and between folia, rad
-
-
-def sample_folia(key) -> Waves:
-    """The field that bends the folia of one patient."""
-    return Waves.sample(key, 12, 38.0, 0.4)
 
 
 def _sheets(angle, radius, spacing: float):
@@ -64,6 +59,7 @@ def paint_brainstem(canvas: Canvas, place: Place, edge) -> None:
     middle = capsule(mirror, (11, -29, -34), (21, -46, -36), 7.5, 6.5)
     canvas.paint(coverage(middle, edge), white_matter=1.0)
     canvas.paint(coverage(brainstem(place), edge), brainstem=1.0)
-    tegmentum = union([ellipsoid(place, (0, -33, -12), (4, 3.5, 9)), ellipsoid(mirror, (5, -20, -11), (3.5, 4, 3.5))], 1.0)
+    tegmentum = union(
+        [ellipsoid(place, (0, -33, -12), (4, 3.5, 9)), ellipsoid(mirror, (5, -20, -11), (3.5, 4, 3.5))], 1.0
+    )
     canvas.paint(coverage(tegmentum, edge), deep_grey_matter=1.0)
-

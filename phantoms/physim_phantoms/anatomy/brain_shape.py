@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .implicit import Place, ellipsoid, length, smooth_max, smooth_min, union
+from .rods import Rods
 
 Level = tuple[Any, Place]  # a distance and its unit gradient
 
@@ -39,7 +40,7 @@ _ROOM = 2.0  # mm between the hull of the young brain and the dura
 _HULL_BLEND, _CAVITY_BLEND = 8.0, 10.0
 
 
-def _rotation(degrees: Sequence[float]) -> np.ndarray:
+def _rotation(degrees: Sequence[int | float]) -> np.ndarray:
     """The matrix that takes a place into the frame of a body turned about x, then y, then z."""
     (ca, cb, cc), (sa, sb, sc) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     about_x = np.array([[1, 0, 0], [0, ca, sa], [0, -sa, ca]])
@@ -48,7 +49,9 @@ def _rotation(degrees: Sequence[float]) -> np.ndarray:
     return about_x @ about_y @ about_z
 
 
-def blended(table: Sequence[Sequence[float]], place: Place, radius: float, wide: float = 18.0) -> tuple[Any, Any, Place]:
+def blended(
+    table: Sequence[Sequence[int | float]], place: Place, radius: float, wide: float = 14.0
+) -> tuple[Any, Any, Place]:
     """Smooth union of ellipsoids, in one loop over the bodies (see `implicit.ellipsoid`).
 
     Returns the distance with seams of `radius`, and distance and gradient of the smoother body with seams of `wide`.
@@ -91,6 +94,13 @@ def ramp(t, width: float = 4.0):
     return inside * inside / (4.0 * width) + jnp.maximum(t - width, 0.0)
 
 
+def tube(place: Place, points, radii, blend: float = 2.0, stretch: Sequence[Any] = (1.0, 1.0, 1.0)):
+    """`implicit.tube` as one loop over its rods, which compiles several times faster."""
+    least = min(stretch)
+    rods = Rods.chain(points, [least * r for r in radii])
+    return rods.distance(place, blend, (stretch[0] / least, stretch[1] / least, stretch[2] / least))
+
+
 def posterior_fossa(mirror: Place):
     """Distance to the space under the tentorium and behind the petrous ridge, negative inside."""
     x, y, z = mirror
@@ -99,10 +109,10 @@ def posterior_fossa(mirror: Place):
     return smooth_max(0.88 * (z - roof), 0.9 * (y - ridge), 4.0)
 
 
-def cerebral_hull(mirror: Place) -> tuple[Any, Level]:
-    """Distance to the hull of the hemispheres, and a smoother level of it with its gradient."""
-    distance, smooth, gradient = blended(_CEREBRUM, mirror, _HULL_BLEND)
-    return distance, (smooth, gradient)
+def cerebral_hull(mirror: Place) -> Level:
+    """Distance to the hull of the hemispheres, and the gradient of a smoother one."""
+    distance, _, gradient = blended(_CEREBRUM, mirror, _HULL_BLEND)
+    return distance, gradient
 
 
 def cerebellar_hull(mirror: Place):

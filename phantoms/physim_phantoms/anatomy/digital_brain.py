@@ -7,7 +7,9 @@ from ..phantom import Phantom
 from . import head_body, head_population
 
 
-def brain_parameters(key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> dict:
+def brain_parameters(
+    key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters
+) -> dict:
     """The drawn values of the patient that `brain` makes from the same arguments: plain numbers that a record can store.
 
     Given back to `brain` with the same key they make the same patient. Names, units, ranges: `head_population.RANGES`.
@@ -16,7 +18,9 @@ def brain_parameters(key, *, age=None, sex: str | None = None, height=None, weig
     return head_population.as_plain(sex, values)
 
 
-def brain(grid: Grid, key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> Phantom:
+def brain(
+    grid: Grid, key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters
+) -> Phantom:
     """A procedural brain of an adult with its head round it; no two keys have the same folds.
 
     The world origin is the middle of the cranial cavity: about 17 mm behind and 7 mm above the anterior commissure,
@@ -31,4 +35,6 @@ def brain(grid: Grid, key, *, age=None, sex: str | None = None, height=None, wei
     Raises `ValueError` for values out of range and unknown names.
     """
     _, values = head_population.values_of(key, age, sex, height, weight, parameters)
-    return Phantom.from_fractions(grid, head_body.render(grid, key, values, head_body.BRAIN_CENTRE), components=4)
+    return Phantom.from_fractions(
+        grid, head_body.render(grid, key, values, head_body.BRAIN_CENTRE), components=4
+    )

@@ -16,7 +16,9 @@ def head_parameters(key, *, age=None, sex: str | None = None, height=None, weigh
     return head_population.as_plain(sex, values)
 
 
-def head(grid: Grid, key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> Phantom:
+def head(
+    grid: Grid, key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters
+) -> Phantom:
     """A procedural head of an adult, from the vertex to the neck.
 
     The world origin is the middle of the head: in the midline, about 4 mm behind and 24 mm below the anterior
@@ -32,4 +34,6 @@ def head(grid: Grid, key, *, age=None, sex: str | None = None, height=None, weig
     Raises `ValueError` for values out of range and unknown names.
     """
     _, values = head_population.values_of(key, age, sex, height, weight, parameters)
-    return Phantom.from_fractions(grid, head_body.render(grid, key, values, head_body.HEAD_CENTRE), components=4)
+    return Phantom.from_fractions(
+        grid, head_body.render(grid, key, values, head_body.HEAD_CENTRE), components=4
+    )

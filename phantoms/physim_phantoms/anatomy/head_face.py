@@ -6,7 +6,19 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .implicit import Canvas, Place, box, capsule, coverage, ellipsoid, length, mirrored, smooth_max, tube, union
+from .brain_shape import tube
+from .implicit import (
+    Canvas,
+    Place,
+    box,
+    capsule,
+    coverage,
+    ellipsoid,
+    length,
+    mirrored,
+    smooth_max,
+    union,
+)
 from .waves import Waves
 
 _EYE = (32.0, 53.0, -22.0)
@@ -20,8 +32,16 @@ def outline(place: Place, scalp, values: dict) -> Any:
     chin = ellipsoid(place, (0, 52 * jaw, -106), (40, 40 * jaw, 24))
     mouth = ellipsoid(place, (0, 64, -78), (34, 30, 34))
     cheeks = ellipsoid(mirror, (42 * jaw, 22, -92), (24, 38, 24))
-    neck = tube(place, [(0, -24, -60), (0, -12, -120), (0, -8, -200)], [58.0, 55.0, 57.0], 8.0, (1.0, 1.05, 1.0))
-    bridge = tube(place, [(0, 72, -14), (0, 82, -30), (0, 82 + 20 * nose, -50)], [7.0, 8.0, 9.0 * nose], 6.0, (1.1, 1.0, 1.0))
+    neck = tube(
+        place, [(0, -24, -60), (0, -12, -120), (0, -8, -200)], [58.0, 55.0, 57.0], 8.0, (1.0, 1.05, 1.0)
+    )
+    bridge = tube(
+        place,
+        [(0, 72, -14), (0, 82, -30), (0, 82 + 20 * nose, -50)],
+        [7.0, 8.0, 9.0 * nose],
+        6.0,
+        (1.1, 1.0, 1.0),
+    )
     alae = ellipsoid(mirror, (8, 90, -52), (9, 11, 8))
     temple = ellipsoid(mirror, (56, 24, -12), (13, 32, 38))
     soft = union([scalp, face, neck, cheeks, chin, mouth, temple], 18.0)
@@ -38,7 +58,9 @@ def paint_soft(canvas: Canvas, place: Place, edge, skin, fat) -> None:
     canvas.paint(coverage(skin + 1.8, edge), adipose=1.0)
     muscle = skin + 1.8 + fat
     canvas.paint(coverage(muscle, edge), muscle=1.0)
-    pads = union([ellipsoid(mirror, (40, 44, -62), (11, 16, 18)), ellipsoid(mirror, (36, 14, -48), (10, 12, 10))], 4.0)
+    pads = union(
+        [ellipsoid(mirror, (40, 44, -62), (11, 16, 18)), ellipsoid(mirror, (36, 14, -48), (10, 12, 10))], 4.0
+    )
     canvas.paint(coverage(pads, edge), adipose=0.9, muscle=0.1)
     # Sheets of fat between the muscles of the neck and under the temporal fascia.
     sheets = jnp.abs(muscle + 11.0) - 0.8
@@ -49,16 +71,31 @@ def paint_bones(canvas: Canvas, place: Place, edge, values: dict) -> None:
     """Paints cheekbones, upper jaw, palate, lower jaw and teeth."""
     mirror = mirrored(place)
     jaw = values["jaw_size"]
-    zygoma = tube(mirror, [(31, 62, -40), (50, 52, -38), (62, 28, -40), (66, 0, -41)], [4.5, 5.5, 3.2, 3.0], 4.0)
-    rim = tube(mirror, [(14, 66, -20), (24, 66, -4), (42, 58, -6), (50, 48, -22), (42, 58, -38)], [3.5, 4.0, 4.5, 3.5, 3.5], 4.0)
-    maxilla = union([ellipsoid(mirror, (27, 42, -52), (19, 22, 20)), ellipsoid(mirror, (10, 62, -58), (14, 15, 16))], 5.0)
+    zygoma = tube(
+        mirror, [(31, 62, -40), (50, 52, -38), (62, 28, -40), (66, 0, -41)], [4.5, 5.5, 3.2, 3.0], 4.0
+    )
+    rim = tube(
+        mirror,
+        [(14, 66, -20), (24, 66, -4), (42, 58, -6), (50, 48, -22), (42, 58, -38)],
+        [3.5, 4.0, 4.5, 3.5, 3.5],
+        4.0,
+    )
+    maxilla = union(
+        [ellipsoid(mirror, (27, 42, -52), (19, 22, 20)), ellipsoid(mirror, (10, 62, -58), (14, 15, 16))], 5.0
+    )
     palate = box(place, (0.0, 44.0, -66.0), (22.0, 30.0, 2.0), 1.5)
     pterygoid = box(mirror, (14.0, 16.0, -52.0), (1.6, 7.0, 16.0), 1.0)
     upper = _arch(place, 1.0, -73.0, (6.0, 9.0))
     sphenoid = ellipsoid(mirror, (10, 12, -28), (15, 16, 13))
     bone = union([zygoma, rim, maxilla, palate, pterygoid, upper, sphenoid], 2.5)
     body = _arch(place, jaw, -112.0, (6.0, 13.0))
-    ramus = tube(mirror, [(43 * jaw, 18, -108), (49 * jaw, 8, -84), (52, 2, -58), (52, -1, -47)], [7.0, 6.0, 4.5, 5.0], 4.0, (0.6, 1.3, 1.0))
+    ramus = tube(
+        mirror,
+        [(43 * jaw, 18, -108), (49 * jaw, 8, -84), (52, 2, -58), (52, -1, -47)],
+        [7.0, 6.0, 4.5, 5.0],
+        4.0,
+        (0.6, 1.3, 1.0),
+    )
     coronoid = capsule(mirror, (48 * jaw, 20, -84), (50, 24, -56), 5.0, 2.5, (0.6, 1.2, 1.0))
     corner = capsule(mirror, (27 * jaw, 40, -108), (43 * jaw, 16, -106), 8.0, 8.0, (0.7, 1.0, 1.3))
     mandible = union([body, ramus, coronoid, corner], 3.0)
@@ -103,7 +140,13 @@ def _teeth(place: Place, scale, height: float, half_length: float):
 def paint_orbits(canvas: Canvas, place: Place, edge, values: dict) -> None:
     """Paints orbital fat, eye muscles, optic nerves, and the eyes with their lenses."""
     mirror = mirrored(place)
-    orbit = union([ellipsoid(mirror, (30, 42, -21), (17, 24, 16), (0, 0, 18)), capsule(mirror, (20, 20, -22), (12, 8, -22), 8.0, 3.0)], 4.0)
+    orbit = union(
+        [
+            ellipsoid(mirror, (30, 42, -21), (17, 24, 16), (0, 0, 18)),
+            capsule(mirror, (20, 20, -22), (12, 8, -22), 8.0, 3.0),
+        ],
+        4.0,
+    )
     canvas.paint(coverage(jnp.abs(orbit + 0.4) - 0.9, edge), cortical_bone=1.0)
     canvas.paint(coverage(smooth_max(orbit + 1.2, place[1] - 62.0, 3.0), edge), adipose=1.0)
     radius = 0.5 * values["eye_diameter"]
@@ -127,7 +170,10 @@ def paint_airways(canvas: Canvas, septa: Waves, place: Place, edge, values: dict
     vestibule = capsule(mirror, (5, 74, -50), (6, 94, -58), 5.0, 4.0)
     nose = union([cavity, vestibule], 4.0)
     canvas.paint(coverage(nose, edge), air=1.0)
-    walls = [capsule(mirror, (11, 22, z), (8, 66, z - 3), 3.6 - 0.5 * i, 3.0, (0.7, 1.0, 1.2)) for i, z in enumerate((-56, -46, -37))]
+    walls = [
+        capsule(mirror, (11, 22, z), (8, 66, z - 3), 3.6 - 0.5 * i, 3.0, (0.7, 1.0, 1.2))
+        for i, z in enumerate((-56, -46, -37))
+    ]
     septum = smooth_max(jnp.abs(place[0] - 1.2 * jnp.sin(place[2] / 12.0)) - 1.3, nose, 1.0)
     canvas.paint(coverage(union([*walls, septum], 0.5), edge), soft_tissue=0.85, cortical_bone=0.15)
     maxillary = ellipsoid(mirror, (29, 42, -51), (14 * size, 17 * size, 16 * size))
@@ -139,15 +185,14 @@ def paint_airways(canvas: Canvas, septa: Waves, place: Place, edge, values: dict
     frontal = smooth_max(frontal, 0.6 - mirror[0], 1.0)
     sphenoid = smooth_max(sphenoid, 0.6 - mirror[0], 1.0)
     canvas.paint(coverage(union([maxillary, sphenoid, frontal, ethmoid], 0.5), edge), air=1.0)
-    throat = tube(place, [(0, 13, -46), (0, 12, -72), (0, 13, -108), (0, 20, -150), (0, 18, -200)], [6.5, 5.0, 4.5, 6.5, 7.5], 4.0, (1.4, 1.0, 1.0))
+    throat = tube(
+        place,
+        [(0, 13, -46), (0, 12, -72), (0, 13, -108), (0, 20, -150), (0, 18, -200)],
+        [6.5, 5.0, 4.5, 6.5, 7.5],
+        4.0,
+        (1.4, 1.0, 1.0),
+    )
     mouth = ellipsoid(place, (0, 42, -71.5), (16, 26, 2.2))
     tongue = ellipsoid(place, (0, 44, -92), (23, 34, 20))
     canvas.paint(coverage(tongue, edge), muscle=0.85, adipose=0.15)
     canvas.paint(coverage(union([throat, mouth], 3.0), edge), air=1.0)
-
-
-def sample_septa(key) -> Waves:
-    """The walls between the ethmoid and mastoid cells of one patient."""
-    return Waves.sample(key, 12, 16.0, 0.2)
-
-

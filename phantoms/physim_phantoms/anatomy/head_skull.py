@@ -9,7 +9,19 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from .implicit import Canvas, Place, box, capsule, coverage, ellipsoid, length, mirrored, smooth_min, tube, union
+from .brain_shape import tube
+from .implicit import (
+    Canvas,
+    Place,
+    box,
+    capsule,
+    coverage,
+    ellipsoid,
+    length,
+    mirrored,
+    smooth_min,
+    union,
+)
 from .waves import Waves
 
 AVERAGE = 0.93  # mm of an average head per mm of the average brain space, which is larger
@@ -24,15 +36,12 @@ def face_place(brain_place: Place) -> Place:
     return x, np.cos(_TILT) * y - np.sin(_TILT) * z, np.sin(_TILT) * y + np.cos(_TILT) * z
 
 
-def sample_bone(key) -> Waves:
-    """The field that thickens and thins the vault of one patient."""
-    return Waves.sample(key, 10, 55.0, 0.3)
-
-
 def vault_thickness(place: Place, relief: Waves, thickness):
     """Thickness of the bone over the dura, mm: thin at the temples, thick at the back and the brow."""
     x, y, z = place
-    temple = jnp.exp(-(((jnp.abs(x) - 62.0) / 16.0) ** 2) - ((y - 12.0) / 40.0) ** 2 - ((z + 5.0) / 32.0) ** 2)
+    temple = jnp.exp(
+        -(((jnp.abs(x) - 62.0) / 16.0) ** 2) - ((y - 12.0) / 40.0) ** 2 - ((z + 5.0) / 32.0) ** 2
+    )
     back = jnp.exp(-((x / 30.0) ** 2) - ((y + 98.0) / 20.0) ** 2 - ((z + 20.0) / 22.0) ** 2)
     (field,) = relief(place)
     return thickness * (1.0 + 0.09 * field) * (1.0 - 0.5 * temple) * (1.0 + 0.5 * back)
@@ -41,7 +50,17 @@ def vault_thickness(place: Place, relief: Waves, thickness):
 def canal(place: Place):
     """Distance to the dural sac that leaves through the foramen magnum, and to the cord in it."""
     path = [(0, -31, -52), (0, -29, -68), (0, -25, -84), (0, -22, -110), (0, -20, -190)]
-    return tube(place, path, [16.0, 13.0, 9.5, 8.0, 8.0], 4.0), tube(place, path, [6.0, 5.6, 5.2, 5.2, 5.2], 2.0)
+    return tube(place, path, [16.0, 13.0, 9.5, 8.0, 8.0], 4.0), tube(
+        place, path, [6.0, 5.6, 5.2, 5.2, 5.2], 2.0
+    )
+
+
+def paint_canal(canvas: Canvas, place: Place, edge) -> None:
+    """Paints the dural sac that leaves through the foramen magnum, and the cord in it."""
+    sac, cord = canal(place)
+    canvas.paint(coverage(sac - 0.7, edge), dura=1.0)
+    canvas.paint(coverage(sac, edge), csf=1.0)
+    canvas.paint(coverage(cord, edge), brainstem=1.0)
 
 
 def paint_vault(canvas: Canvas, place: Place, edge, dura, thickness, diploe_share) -> None:
@@ -64,7 +83,10 @@ def paint_base(canvas: Canvas, place: Place, edge, septa: Waves) -> None:
     canvas.paint(coverage(bone, edge), cortical_bone=1.0)
     canvas.paint(coverage(bone + 2.5, edge), trabecular_bone=0.8, red_marrow=0.2)
     (cells,) = septa(place)
-    hollow = jnp.maximum(smooth_min(mastoid + 3.5, length(*_from(mirror, (50, -16, -42))) - 7.0, 3.0), 1.8 - 2.2 * jnp.abs(cells))
+    hollow = jnp.maximum(
+        smooth_min(mastoid + 3.5, length(*_from(mirror, (50, -16, -42))) - 7.0, 3.0),
+        1.8 - 2.2 * jnp.abs(cells),
+    )
     canvas.paint(coverage(hollow, edge), air=1.0)
     ear = capsule(mirror, (46, -14, -41), (84, -16, -40), 2.6, 3.2)
     canvas.paint(coverage(ear, edge), air=1.0)

@@ -52,17 +52,25 @@ def shifted(place: Place, centre) -> Place:
     return place[0] - centre[0], place[1] - centre[1], place[2] - centre[2]
 
 
-def turned(place: Place, degrees: Sequence[float]) -> Place:
+def turned(place: Place, degrees: Sequence[int | float]) -> Place:
     """The place seen from a body that was turned about x, then y, then z by these angles."""
-    ax, ay, az = (d * np.pi / 180.0 for d in degrees)
     x, y, z = place
-    x, y = jnp.cos(az) * x + jnp.sin(az) * y, -jnp.sin(az) * x + jnp.cos(az) * y
-    x, z = jnp.cos(ay) * x - jnp.sin(ay) * z, jnp.sin(ay) * x + jnp.cos(ay) * z
-    y, z = jnp.cos(ax) * y + jnp.sin(ax) * z, -jnp.sin(ax) * y + jnp.cos(ax) * z
+    (sx, cx), (sy, cy), (sz, cz) = (_sine_cosine(d) for d in degrees)
+    x, y = cz * x + sz * y, -sz * x + cz * y
+    x, z = cy * x - sy * z, sy * x + cy * z
+    y, z = cx * y + sx * z, -sx * y + cx * z
     return x, y, z
 
 
-def ellipsoid(place: Place, centre, semi_axes, degrees: Sequence[float] | None = None):
+def _sine_cosine(degrees) -> tuple:
+    """Sine and cosine; of a Python number without any work at run time."""
+    angle = degrees * np.pi / 180.0
+    if isinstance(degrees, int | float):
+        return float(np.sin(angle)), float(np.cos(angle))
+    return jnp.sin(angle), jnp.cos(angle)
+
+
+def ellipsoid(place: Place, centre, semi_axes, degrees: Sequence[int | float] | None = None):
     """Ellipsoid; first-order distance k₀(k₀-1)/k₁ with k₀ = |q/r|, k₁ = |q/r²| (exact on the surface and for a sphere)."""
     q = shifted(place, centre)
     if degrees is not None:
@@ -91,7 +99,7 @@ def box(place: Place, centre, half_edges, rounding: float = 0.0):
     return outside + inside - rounding
 
 
-def capsule(place: Place, start, end, start_radius, end_radius, stretch: Sequence[float] = (1.0, 1.0, 1.0)):
+def capsule(place: Place, start, end, start_radius, end_radius, stretch: Sequence[int | float] = (1.0, 1.0, 1.0)):
     """Round rod between two points whose radius runs from one value to another; `stretch` widens it along an axis."""
     q = tuple(c / s for c, s in zip(shifted(place, start), stretch, strict=True))
     axis = tuple((e - b) / s for e, b, s in zip(end, start, stretch, strict=True))
@@ -101,7 +109,7 @@ def capsule(place: Place, start, end, start_radius, end_radius, stretch: Sequenc
     return (gap - (start_radius + along * (end_radius - start_radius))) * min(stretch)
 
 
-def tube(place: Place, points: Sequence[Sequence[float]], radii: Sequence[Any], blend: float = 2.0, stretch=(1.0, 1.0, 1.0)):
+def tube(place: Place, points: Sequence[Sequence[int | float]], radii: Sequence[Any], blend: float = 2.0, stretch=(1.0, 1.0, 1.0)):
     """A chain of rods through `points` with a radius at each."""
     rods = [
         capsule(place, points[i], points[i + 1], radii[i], radii[i + 1], stretch) for i in range(len(points) - 1)

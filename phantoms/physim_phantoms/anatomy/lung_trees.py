@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .implicit import Place, coverage
@@ -23,9 +22,8 @@ class LungTrees(eqx.Module):
     specks: Waves
 
 
-def lung_trees(trunk: Trunk, key) -> LungTrees:
-    """Draws the trees of one patient."""
-    keys = jax.random.split(key, 5)
+def lung_trees(trunk: Trunk, noise, bends: Waves, specks: Waves) -> LungTrees:
+    """The trees of one patient from standard normal `noise` "node 3"."""
     z = trunk.level(142.0) + 0.5 * trunk.lift
     half_width, middle, half_depth = trunk.wall(z)
     centre = jnp.stack(jnp.broadcast_arrays(0.585 * half_width, middle - 2.0, z))
@@ -33,11 +31,11 @@ def lung_trees(trunk: Trunk, key) -> LungTrees:
     semi_axes = jnp.stack(jnp.broadcast_arrays(0.40 * half_width, 0.90 * half_depth, tall))
     artery, vein, stem = trunk.along([(42.0, 20.0, 166), (44.0, 18.0, 146), (42.0, 13.0, 162)])
     return LungTrees(
-        tree(keys[0], artery, centre, semi_axes, 72, 1.15),
-        tree(keys[1], vein, centre, 0.95 * semi_axes, 48, 1.2, offset=37),
-        tree(keys[2], stem, 0.5 * (centre + artery), 0.55 * semi_axes, 10, 1.6, offset=11),
-        Waves.sample(keys[3], 10, 75.0, 0.3, components=3),
-        Waves.sample(keys[4], 20, 11.0, 0.3),
+        tree(noise, artery, centre, semi_axes, 72, 1.15),
+        tree(noise[150:], vein, centre, 0.95 * semi_axes, 48, 1.2, offset=37),
+        tree(noise[250:], stem, 0.5 * (centre + artery), 0.55 * semi_axes, 10, 1.6, offset=11),
+        bends,
+        specks,
     )
 
 

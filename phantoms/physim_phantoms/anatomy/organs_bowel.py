@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -52,22 +51,21 @@ class Bowel(eqx.Module):
     stool: Waves
 
 
-def bowel(trunk: Trunk, key) -> Bowel:
-    """Draws the bowel of one patient."""
-    keys = jax.random.split(key, 5)
+def bowel(trunk: Trunk, noise, bends: Waves, stool: Waves) -> Bowel:
+    """The bowel of one patient from standard normal `noise` "node 3"."""
     z = trunk.level(-98.0)
     half_width, middle, half_depth = trunk.wall(z)
     face = trunk.face(z)
     front = middle + half_depth
     unit = (_folded_path() / (np.array(_LATTICE) - 1.0)) * 2.0 - 1.0
-    moved = jnp.asarray(unit) + 0.09 * jax.random.normal(keys[0], unit.shape)
+    moved = jnp.asarray(unit) + 0.09 * noise[: len(unit)]
     centre = points((4.0, 0.5 * (face + front) - 1.0, z))[0]
     reach = points((0.62 * half_width, 0.5 * (front - face) - 21.0, trunk.level(62.0)))[0]
-    small = Rods.chain(centre + moved * reach, 10.5 + 1.5 * jax.random.normal(keys[1], (len(unit),)).clip(-1.5, 1.5))
-    return Bowel(small, _colon(trunk, keys[2]), Waves.sample(keys[3], 10, 60.0, 0.3, components=3), Waves.sample(keys[4], 20, 16.0, 0.3))
+    small = Rods.chain(centre + moved * reach, 10.5 + 1.5 * noise[len(unit) : 2 * len(unit), 0].clip(-1.5, 1.5))
+    return Bowel(small, _colon(trunk, noise[2 * len(unit) :]), bends, stool)
 
 
-def _colon(trunk: Trunk, key) -> Rods:
+def _colon(trunk: Trunk, noise) -> Rods:
     """Caecum, ascending, transverse, descending and sigmoid colon, drawn fine enough for its pouches."""
     level = trunk.level
     lift = 0.5 * trunk.lift
@@ -91,7 +89,7 @@ def _colon(trunk: Trunk, key) -> Rods:
         (-8.0, middle - 14.0, level(-190.0)),
     )
     radii = np.array([26, 25, 24, 22, 19, 18, 18, 18, 16, 14, 14, 14, 15.0])
-    knots = knots + 5.0 * jax.random.normal(key, knots.shape)
+    knots = knots + 5.0 * noise[: len(radii)]
     steps = 5
     t = np.linspace(0, len(radii) - 1, steps * (len(radii) - 1) + 1)
     weights = np.maximum(0.0, 1.0 - np.abs(t[:, None] - np.arange(len(radii))))

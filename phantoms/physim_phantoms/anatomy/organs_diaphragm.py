@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import equinox as eqx
 import jax.numpy as jnp
 
 from .implicit import coverage, ellipsoid, smooth_max, smooth_min
@@ -18,28 +21,44 @@ def dome_height(trunk: Trunk, right: bool):
     return trunk.level(RIGHT_TOP if right else LEFT_TOP) + trunk.lift * (1.0 if right else 0.95)
 
 
-def domes(trunk: Trunk, spot: Spot):
-    """Distance to the lower surface of the diaphragm's domes: negative below them."""
-    half_width, middle, half_depth = trunk.wall(trunk.level(30.0))
+class Diaphragm(eqx.Module):
+    """The measures of both domes, mm."""
+
+    base: Any
+    half_width: Any
+    middle: Any
+    half_depth: Any
+    right: Any  # height of the right dome above the base
+    left: Any
+    border: Any  # of the pleura: its height in the middle, and how much higher it stands in front
+    slope: Any
+
+
+def diaphragm(trunk: Trunk) -> Diaphragm:
+    """The diaphragm of one patient."""
     base = trunk.level(_BASE)
-    above = jnp.maximum(spot.z - base, 0.0)
-    sides = []
-    for sign, right in ((1.0, True), (-1.0, False)):
-        centre = (sign * 0.49 * half_width, middle + 4.0, 0.0)
-        axes = (0.515 * half_width, 0.99 * half_depth, dome_height(trunk, right) - base)
-        sides.append(ellipsoid((spot.x, spot.y, above), centre, axes))
-    return smooth_min(sides[0], sides[1], 40.0)
+    right, left = dome_height(trunk, True) - base, dome_height(trunk, False) - base
+    return Diaphragm(base, *trunk.wall(trunk.level(30.0)), right, left, trunk.level(18.0), trunk.level(34.0))
 
 
-def recess(trunk: Trunk, spot: Spot):
+def domes(shape: Diaphragm, spot: Spot):
+    """Distance to the lower surface of the diaphragm's domes: negative below them."""
+    above = jnp.maximum(spot.z - shape.base, 0.0)
+    wide, deep = shape.half_width, 0.99 * shape.half_depth
+    place = (spot.x, spot.y - shape.middle - 4.0, above)
+    right = ellipsoid(place, (0.49 * wide, 0.0, 0.0), (0.515 * wide, deep, shape.right))
+    left = ellipsoid(place, (-0.49 * wide, 0.0, 0.0), (0.515 * wide, deep, shape.left))
+    return smooth_min(right, left, 40.0)
+
+
+def recess(shape: Diaphragm, spot: Spot):
     """Height above the lower border of the pleura, which is deepest at the back."""
-    _, middle, half_depth = trunk.wall(trunk.level(30.0))
-    return spot.z - trunk.level(18.0) - trunk.level(34.0) * (spot.y - middle) / half_depth
+    return spot.z - shape.border - shape.slope * (spot.y - shape.middle) / shape.half_depth
 
 
-def belly(trunk: Trunk, spot: Spot) -> tuple:
+def belly(shape: Diaphragm, spot: Spot) -> tuple:
     """Distances to the space below the diaphragm and inside the wall, and to that below the pleura."""
-    below = smooth_min(domes(trunk, spot), recess(trunk, spot) * 0.9, 8.0)
+    below = smooth_min(domes(shape, spot), recess(shape, spot) * 0.9, 8.0)
     return smooth_max(spot.inner, below, 6.0), below
 
 

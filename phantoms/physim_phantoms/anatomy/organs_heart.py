@@ -34,11 +34,16 @@ def _axes(turn) -> tuple:
     return along, right, jnp.cross(along, right)
 
 
-def chambers(trunk: Trunk, spot: Spot, volume, turn) -> tuple:
+def heart(trunk: Trunk, volume, turn) -> tuple:
+    """The heart of one patient: its centre, size and axes."""
+    return *heart_place(trunk, volume), _axes(turn)
+
+
+def chambers(shape: tuple, spot: Spot) -> tuple:
     """Distances to the whole heart and to the blood in its four chambers."""
-    centre, size = heart_place(trunk, volume)
+    centre, size, axes = shape
     q = tuple((c - m) / size for c, m in zip(spot.place, centre, strict=True))
-    h = tuple(q[0] * a[0] + q[1] * a[1] + q[2] * a[2] for a in _axes(turn))
+    h = tuple(q[0] * a[0] + q[1] * a[1] + q[2] * a[2] for a in axes)
     ventricles = ellipsoid(h, (8.0, 2.0, 0.0), (57.0, 44.0, 42.0))
     left = ellipsoid(h, (7.0, -13.0, -4.0), (53.0, 31.0, 32.0))
     left_blood = ellipsoid(h, (0.0, -13.0, -4.0), (45.0, 20.0, 21.0))
@@ -53,10 +58,10 @@ def chambers(trunk: Trunk, spot: Spot, volume, turn) -> tuple:
     return whole * size, blood * size
 
 
-def layers(heart, chamber_blood, vessels, edge) -> list[Layer]:
+def layers(whole, chamber_blood, vessels, edge) -> list[Layer]:
     """The myocardium, the chambers and the great vessels, whose walls are 1.4 mm thick."""
     return [
         layer(coverage(vessels, edge), muscle=1.0),
-        layer(coverage(heart, edge), myocardium=1.0),
+        layer(coverage(whole, edge), myocardium=1.0),
         layer(coverage(jnp.minimum(chamber_blood, vessels + 1.4), edge), blood=1.0),
     ]

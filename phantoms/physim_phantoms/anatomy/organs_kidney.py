@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -49,11 +51,17 @@ def adrenal(place: Place, centre, right: bool, size):
     return smooth_min(limbs[0], limbs[1], 4.0)
 
 
-def layers(trunk: Trunk, spot: Spot, edge, values, right: bool) -> tuple[list[Layer], object]:
-    """One kidney with its adrenal, and the distance to it."""
+def shape_of(trunk: Trunk, values: dict, right: bool) -> tuple:
+    """Centre and size of one kidney."""
     sign = -0.5 if right else 0.5
-    size = (0.5 * values["kidney_volume"] * (1.0 + sign * values["kidney_difference"]) / _REFERENCE_VOLUME) ** (1 / 3)
-    centre = _centre(trunk, right, values["kidney_height"] * (1.0 if right else -0.5), size)
+    volume = 0.5 * values["kidney_volume"] * (1.0 + sign * values["kidney_difference"])
+    size = (volume / _REFERENCE_VOLUME) ** (1.0 / 3.0)
+    return _centre(trunk, right, values["kidney_height"] * (1.0 if right else -0.5), size), size
+
+
+def layers(shape: tuple, spot: Spot, edge, right: bool) -> tuple[list[Layer], Any]:
+    """One kidney with its adrenal, and the distance to it."""
+    centre, size = shape
     outer, pyramids, sinus, pelvis = kidney(spot.place, centre, right, size)
     coats = [
         layer(coverage(adrenal(spot.place, centre, right, size), edge), adrenal=1.0),

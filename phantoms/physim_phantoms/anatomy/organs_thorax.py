@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from .implicit import coverage, length, smooth_max, smooth_min
-from .organs_diaphragm import THICKNESS, domes, recess
+from .organs_diaphragm import THICKNESS, Diaphragm, domes, recess
 from .rods import Rods
 from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk, bump
@@ -13,19 +14,15 @@ from .trunk_frame import Spot, Trunk, bump
 
 def airways(trunk: Trunk, male: bool) -> tuple[Rods, Rods]:
     """Trachea with the main bronchi, and the gullet down to the stomach."""
-    r = 8.8 if male else 7.4
-    pipe = trunk.along([(0.0, 24.0, 340), (0.0, 20.0, 270), (1.5, 19.0, 235), (3.0, 16.0, 192)])
-    right = trunk.along([(3.0, 16.0, 192), (20.0, 14.0, 178), (42.0, 14.0, 164)])
-    left = trunk.along([(3.0, 16.0, 192), (-20.0, 14.0, 180), (-45.0, 12.0, 160)])
-    gullet = trunk.along(
-        [(-3, 8, 340), (-5, 6, 250), (-5, 6, 190), (-6, 10, 140), (-10, 22, 100), (-18, 36, 66), (-32, 42, 50)]
-    )
-    tubes = Rods.join(
-        Rods.chain(pipe, r),
-        Rods.chain(right, jnp.asarray([0.85, 0.8, 0.62]) * r),
-        Rods.chain(left, jnp.asarray([0.75, 0.7, 0.58]) * r),
-    )
-    return tubes, Rods.chain(gullet, 6.5)
+    rows = [
+        (0, 24, 340), (0, 20, 270), (1.5, 19, 235), (3, 16, 192),
+        (3, 16, 192), (20, 14, 178), (42, 14, 164),
+        (3, 16, 192), (-20, 14, 180), (-45, 12, 160),
+        (-3, 8, 340), (-5, 6, 250), (-5, 6, 190), (-6, 10, 140), (-10, 22, 100), (-18, 36, 66), (-32, 42, 50),
+    ]  # fmt: skip
+    places = trunk.along(rows)
+    radii = np.array([1.0, 1.0, 1.0, 1.0, 0.85, 0.8, 0.62, 0.75, 0.7, 0.58]) * (8.8 if male else 7.4)
+    return Rods.chains(places[:10], [4, 3, 3], radii), Rods.chain(places[10:], 6.5)
 
 
 def mediastinum(spot: Spot, heart, vessels, pipes, gullet):
@@ -40,34 +37,38 @@ def mediastinum(spot: Spot, heart, vessels, pipes, gullet):
     return smooth_min(smooth_min(near, spine, 8.0), septum, 10.0)
 
 
-def lungs(trunk: Trunk, spot: Spot, room, between):
+def apices(trunk: Trunk) -> tuple:
+    """Half width, middle and half depth of the wall where the lungs begin to taper."""
+    return trunk.wall(trunk.level(200.0))
+
+
+def lungs(top: tuple, shape: Diaphragm, spot: Spot, room, between):
     """Distance to both lungs: what the wall, the mediastinum and the diaphragm leave."""
-    top = trunk.level(200.0)
-    half_width, middle, half_depth = trunk.wall(top)
+    half_width, middle, half_depth = top
     side = spot.folded[0] - 0.50 * half_width
     above = jnp.maximum(spot.c - 200.0, 0.0) / 74.0
     forward = (spot.y - (middle - 8.0)) / (0.98 * half_depth)
     apex = (length(side / (0.72 * half_width), forward, above) - 1.0) * 50.0
-    apex = jnp.where(spot.z > top, apex, jnp.minimum(apex, -6.0))
-    floor = jnp.maximum(THICKNESS - domes(trunk, spot), -recess(trunk, spot))
+    apex = jnp.where(spot.c > 200.0, apex, jnp.minimum(apex, -6.0))
+    floor = jnp.maximum(THICKNESS - domes(shape, spot), -recess(shape, spot))
     return smooth_max(smooth_max(smooth_max(room + 1.0, apex, 8.0), -between, 9.0), floor, 5.0)
 
 
-def fissures(trunk: Trunk, spot: Spot):
+def fissures(top: tuple, spot: Spot):
     """Distance from the oblique fissures of both lungs and the horizontal one of the right."""
-    _, middle, half_depth = trunk.wall(trunk.level(140.0))
-    slope = trunk.level(72.0) / half_depth
-    over = spot.z - trunk.level(150.0) + 0.06 * (spot.folded[0] - 70.0)
+    _, middle, half_depth = top
+    slope = 60.0 / half_depth
+    over = spot.c - 150.0 + 0.06 * (spot.folded[0] - 70.0)
     oblique = (over + slope * (spot.y - middle)) / jnp.sqrt(1.0 + slope**2)
     horizontal = jnp.maximum(jnp.abs(over - 2.0 + 0.1 * (spot.y - middle)), jnp.maximum(-oblique, 10.0 - spot.x))
     return jnp.minimum(jnp.abs(oblique), horizontal)
 
 
-def layers(trunk: Trunk, spot: Spot, edge, lung, speck) -> list[Layer]:
+def layers(top: tuple, spot: Spot, edge, lung, speck) -> list[Layer]:
     """Air-filled tissue, with a little more blood where it hangs lowest, and the fissures."""
     low = jnp.clip(0.5 - 0.5 * spot.forward, 0.0, 1.0)
     share = 0.01 + 0.05 * low * low + 0.12 * jnp.clip(speck - 1.3, 0.0, 1.0)
-    thin = jnp.clip(0.8 / edge, 0.0, 0.4) * jnp.clip(1.2 - fissures(trunk, spot) / edge, 0.0, 1.0)
+    thin = jnp.clip(0.8 / edge, 0.0, 0.4) * jnp.clip(1.2 - fissures(top, spot) / edge, 0.0, 1.0)
     return [
         layer(coverage(lung, edge), lung=1.0 - share, blood=share),
         layer(coverage(lung + 1.0, edge) * thin, soft_tissue=1.0),

@@ -2,96 +2,125 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from .implicit import coverage, ellipsoid, smooth_max, smooth_min
-from .organs_diaphragm import belly
+from .organs_diaphragm import Diaphragm, belly
 from .render import scattered
 from .rods import Rods, tree
 from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk, points, ramp, spots
 
 _SAMPLES = 6000  # places at which a volume is measured: 1 to 2 % for a liver
+_ROUNDS = 6
+_LIVER_SLOPE = 20.0  # mL that the liver loses per mm of its lower border
 _SPLEEN_ANGLE = -1.12  # rad from the back's middle, to the left
 
 
-def _liver_border(trunk: Trunk, x, y, shift):
-    """Height of the liver's lower border, which climbs to the left and from front to back."""
-    _, middle, _ = trunk.wall(trunk.level(0.0))
-    right = 100.0 * trunk.width
-    return trunk.level(-72.0) + trunk.lift + shift + 0.70 * (right - x) - 0.0012 * (x - 40.0) ** 2 - 0.22 * (y - middle)
+class UpperBelly(eqx.Module):
+    """The measures of the organs under the diaphragm, mm."""
+
+    rise: Any
+    border: Any  # of the liver: height below the right lobe
+    right: Any  # where the right lobe is deepest
+    middle: Any
+    back: Any  # of the left lobe
+    gallbladder: tuple[Any, Any, Any]  # centre, before the liver is fitted
+    gallbladder_size: Any
+    spleen: tuple[Any, Any, Any]
+    air: Any  # stomach: air lies in front of this y
+    shift: Any  # what fits the liver
+    size: Any  # what fits the spleen
 
 
-def liver(trunk: Trunk, spot: Spot, inside, shift):
+def upper_belly(trunk: Trunk, shape: Diaphragm, values: dict) -> UpperBelly:
+    """The organs of one patient, liver and spleen fitted to their volumes."""
+    border, right, middle = trunk.level(-72.0) + trunk.lift, 100.0 * trunk.width, shape.middle
+    x, y = 44.0 * trunk.width, middle + 0.42 * shape.half_depth
+    angle = _SPLEEN_ANGLE + 0.0 * trunk.rise
+    organs = UpperBelly(
+        trunk.rise,
+        border,
+        right,
+        middle,
+        trunk.face(trunk.level(20.0)) + 14.0,
+        (x, y, border + 0.70 * (right - x) - 0.22 * (y - middle)),
+        (values["gallbladder_volume"] / 35.0) ** (1.0 / 3.0),
+        trunk.on_wall(angle, trunk.level(16.0) + 0.8 * trunk.lift, -13.0),
+        middle + shape.half_depth * (0.72 - values["stomach_air"]),
+        0.0 * trunk.rise,
+        (values["spleen_volume"] / 150.0) ** (1.0 / 3.0),
+    )
+    return _fitted(trunk, shape, organs, values["liver_volume"], values["spleen_volume"])
+
+
+def _fitted(trunk: Trunk, shape: Diaphragm, organs: UpperBelly, liver_volume, spleen_volume) -> UpperBelly:
+    """Liver and spleen fitted, in a few rounds, on volumes measured at scattered places."""
+    wide, cell = scattered(_SAMPLES, (20.0, 50.0, 0.0), (150.0, 125.0, 150.0))
+    grown = 1.15 * trunk.width + 0.004 * trunk.belly[1]
+    near, small = scattered(_SAMPLES // 2, (0.0, 0.0, 0.0), (55.0, 70.0, 75.0))
+    guess, (x, y, z) = organs.size, organs.spleen
+    place = (
+        jnp.concatenate([wide[0] * grown, x + near[0] * guess]),
+        jnp.concatenate([wide[1] * grown, y + near[1] * guess]),
+        jnp.concatenate([trunk.level(wide[2]) + trunk.lift, z + near[2] * guess]),
+    )
+    spot = spots(trunk, place)
+    inside, _ = belly(shape, spot)
+    where_liver, where_spleen = slice(None, _SAMPLES), slice(_SAMPLES, None)
+    pick = lambda part: jax.tree.map(lambda a: a[part], (spot, inside))
+    cell, small = cell * grown**2 * trunk.rise * 1e-3, small * guess**3 * 1e-3
+
+    def step(state, _):
+        shift, size = state
+        hepatic = jnp.sum(coverage(liver(organs, *pick(where_liver), shift), 14.0)) * cell
+        shift = jnp.clip(shift + (hepatic - liver_volume) / (_LIVER_SLOPE * trunk.width), -90.0, 90.0)
+        pulp = jnp.sum(coverage(spleen(organs, *pick(where_spleen), size), 8.0)) * small
+        return (shift, size * (spleen_volume / jnp.maximum(pulp, 5.0)) ** 0.42), None
+
+    (shift, size), _ = jax.lax.scan(step, (organs.shift, organs.size), None, length=_ROUNDS)
+    return eqx.tree_at(lambda o: (o.shift, o.size), organs, (shift, size))
+
+
+def liver(organs: UpperBelly, spot: Spot, inside, shift):
     """Distance to the liver, a wedge: deep on the right, thin and in front on the left; `shift` raises its border."""
-    lower = (_liver_border(trunk, spot.x, spot.y, shift) - spot.z) * 0.79
-    back = trunk.face(trunk.level(20.0)) + 14.0 + 0.75 * ramp(26.0 - spot.x, 14.0) - 2.2 * ramp(spot.x - 30.0, 12.0)
+    border = organs.border + shift + 0.70 * (organs.right - spot.x) - 0.0012 * (spot.x - 40.0) ** 2
+    lower = (border - 0.22 * (spot.y - organs.middle) - spot.z) * 0.79
+    back = organs.back + 0.75 * ramp(26.0 - spot.x, 14.0) - 2.2 * ramp(spot.x - 30.0, 12.0)
     wedge = smooth_max(lower, (back - spot.y) * 0.75, 22.0)
     return smooth_max(inside + 2.0, wedge, 10.0)
 
 
-def fit_liver(trunk: Trunk, volume):
-    """The shift that gives the liver `volume` mL: four Newton steps on a volume measured at scattered places."""
-    unit, cell = scattered(_SAMPLES, (20.0, 50.0, 0.0), (150.0, 125.0, 150.0))
-    grown = 1.15 * trunk.width + 0.004 * trunk.belly[1]
-    spot = spots(trunk, (unit[0] * grown, unit[1] * grown, trunk.level(unit[2]) + trunk.lift))
-    inside, _ = belly(trunk, spot)
-    cell = cell * grown**2 * trunk.rise * 1e-3
-
-    def step(shift, _):
-        measured = lambda s: jnp.sum(coverage(liver(trunk, spot, inside, s), 14.0)) * cell
-        now, slope = jax.jvp(measured, (shift,), (jnp.ones_like(shift),))
-        return jnp.clip(shift - (now - volume) / jnp.minimum(slope, -4.0), -90.0, 90.0), None
-
-    return jax.lax.scan(step, jnp.zeros_like(trunk.rise), None, length=4)[0]
-
-
-def liver_vessels(trunk: Trunk, key) -> Rods:
+def liver_vessels(trunk: Trunk, noise) -> Rods:
     """Portal and hepatic veins as one tree from the hilum."""
     y = trunk.face(trunk.level(20.0))
     z = trunk.level(18.0) + trunk.lift
     root, centre = points((18.0, y + 30.0, z - 6.0), (52.0 * trunk.width, y + 44.0, z + 6.0))
-    return tree(key, root, centre, points((62.0 * trunk.width, 58.0, 48.0))[0], 20, 1.6, offset=5)
+    return tree(noise, root, centre, points((62.0 * trunk.width, 58.0, 48.0))[0], 20, 1.6, offset=5)
 
 
-def gallbladder(trunk: Trunk, spot: Spot, volume, shift):
+def gallbladder(organs: UpperBelly, spot: Spot):
     """Distance to the gallbladder, a pear under the liver's right lobe."""
-    size = (volume / 35.0) ** (1.0 / 3.0)
-    _, middle, half_depth = trunk.wall(trunk.level(-20.0))
-    x, y = 44.0 * trunk.width, middle + 0.42 * half_depth
-    z = _liver_border(trunk, x, y, shift)
-    r = tuple(size * v for v in (14.5, 23.0, 16.0, 8.0, 15.0))
-    body = ellipsoid(spot.place, (x, y, z - 2.0), r[:3], (-24.0, 0.0, -12.0))
-    neck = ellipsoid(spot.place, (x - 8.0, y - 24.0 * size, z + 9.0 * size), (r[3], r[4], r[3]), (-30.0, 0.0, -18.0))
+    size = organs.gallbladder_size
+    x, y, z = organs.gallbladder
+    z = z + organs.shift
+    body = ellipsoid(spot.place, (x, y, z - 2.0), (14.5 * size, 23.0 * size, 16.0 * size), (-24.0, 0.0, -12.0))
+    axes = (8.0 * size, 15.0 * size, 8.0 * size)
+    neck = ellipsoid(spot.place, (x - 8.0, y - 24.0 * size, z + 9.0 * size), axes, (-30.0, 0.0, -18.0))
     return smooth_min(body, neck, 8.0)
 
 
-def _spleen_place(trunk: Trunk) -> tuple:
-    return trunk.on_wall(_SPLEEN_ANGLE + 0.0 * trunk.rise, trunk.level(16.0) + 0.8 * trunk.lift, -13.0)
-
-
-def spleen(trunk: Trunk, spot: Spot, inside, size):
+def spleen(organs: UpperBelly, spot: Spot, inside, size):
     """Distance to the spleen, a crescent on the left wall behind the stomach."""
-    x, y, z = _spleen_place(trunk)
-    bean = ellipsoid(spot.place, (x, y, z), tuple(size * v for v in (25.0, 44.0, 50.0)), (22.0, 0.0, 32.0))
+    x, y, z = organs.spleen
+    bean = ellipsoid(spot.place, (x, y, z), (25.0 * size, 44.0 * size, 50.0 * size), (22.0, 0.0, 32.0))
     gate = (x + 34.0 * size, y + 20.0 * size, z)
-    hilum = ellipsoid(spot.place, gate, tuple(size * v for v in (24.0, 36.0, 40.0)), (0.0, 0.0, 32.0))
+    hilum = ellipsoid(spot.place, gate, (24.0 * size, 36.0 * size, 40.0 * size), (0.0, 0.0, 32.0))
     return smooth_max(smooth_max(inside + 3.0, bean, 6.0), -hilum, 8.0)
-
-
-def fit_spleen(trunk: Trunk, volume):
-    """The size that gives the spleen `volume` mL, by four rounds of measuring and scaling."""
-    unit, cell = scattered(3000, (0.0, 0.0, 0.0), (60.0, 75.0, 80.0))
-    x, y, z = _spleen_place(trunk)
-
-    def step(size, _):
-        spot = spots(trunk, (x + unit[0] * size, y + unit[1] * size, z + unit[2] * size))
-        cover = coverage(spleen(trunk, spot, belly(trunk, spot)[0], size), 8.0)
-        now = jnp.sum(cover) * cell * size**3 * 1e-3
-        return size * (volume / jnp.maximum(now, 5.0)) ** 0.42, None
-
-    return jax.lax.scan(step, (volume / 150.0) ** (1.0 / 3.0), None, length=4)[0]
 
 
 def stomach(trunk: Trunk, volume) -> Rods:
@@ -112,31 +141,27 @@ def stomach(trunk: Trunk, volume) -> Rods:
 
 def pancreas(trunk: Trunk, volume) -> Rods:
     """The pancreas from its head beside the second lumbar vertebra to its tail near the spleen."""
-    w = trunk.width
     path = trunk.along(
-        [(32.0 * w, 30, -66), (26.0 * w, 38, -48), (6, 44, -36), (-22.0 * w, 40, -27), (-48.0 * w, 22, -16), (-72.0 * w, 6, -6)],
-        0.5 * trunk.lift,
+        [(32, 30, -66), (26, 38, -48), (6, 44, -36), (-22, 40, -27), (-48, 22, -16), (-72, 6, -6)], 0.5 * trunk.lift
     )
     return Rods.chain(path, jnp.asarray([12.0, 13.5, 9.0, 10.0, 10.5, 8.5]) * (volume / 85.0) ** 0.5)
 
 
-def layers(trunk: Trunk, spot: Spot, edge, inside, values, parts) -> tuple[list[Layer], dict]:
-    """The organs, and the distances to them; `parts` holds the tubes and the fitted numbers."""
+def layers(organs: UpperBelly, parts: dict, spot: Spot, edge, inside) -> tuple[list[Layer], dict]:
+    """The organs, and the distances to them; `parts` holds the tubes."""
     meal = parts["stomach"].distance(spot.place, 22.0)
     gland = parts["pancreas"].distance(spot.place, 10.0, (1.0, 1.0, 1.15))
-    hepatic = liver(trunk, spot, inside, parts["liver"])
-    bile = gallbladder(trunk, spot, values["gallbladder_volume"], parts["liver"])
-    pulp = spleen(trunk, spot, inside, parts["spleen"])
+    hepatic = liver(organs, spot, inside, organs.shift)
+    bile = gallbladder(organs, spot)
+    pulp = spleen(organs, spot, inside, organs.size)
     veins = jnp.maximum(parts["liver_vessels"].distance(spot.place, 1.0), hepatic + 4.0)
     meal = smooth_max(jnp.maximum(meal, inside + 2.0), -pulp + 1.0, 6.0)
-    _, middle, half_depth = trunk.wall(trunk.level(0.0))
-    surface = middle + half_depth * (0.72 - values["stomach_air"])  # air stands in front when a patient lies
     coats = [
         layer(coverage(gland, edge), pancreas=1.0),
         layer(coverage(pulp, edge), spleen=1.0),
         layer(coverage(meal, edge), stomach_wall=1.0),
         layer(coverage(meal + 4.0, edge), bowel_content=0.6, water=0.4),
-        layer(coverage(jnp.maximum(meal + 4.0, surface - spot.y), edge), air=1.0),
+        layer(coverage(jnp.maximum(meal + 4.0, organs.air - spot.y), edge), air=1.0),
         layer(coverage(hepatic, edge), liver=1.0),
         layer(coverage(veins, edge), blood=1.0),
         layer(coverage(bile, edge), muscle=1.0),

@@ -46,19 +46,19 @@ def _cartilages(trunk: Trunk, tips) -> Rods:
     low = half[:, 2] - trunk.level(0.10 * jnp.asarray(np.maximum(0, _JOINTS - _END_HEIGHT[:7])))
     bend = jnp.stack(trunk.on_wall(angle, low, _OUT), axis=1)
     r = 3.6 * trunk.rise**0.5
-    chains = [Rods.chain(jnp.stack([tips[n], bend[n], goal[n]]), r) for n in range(7)]
-    above = bend[6]
+    true = jnp.stack([tips[:7], bend, goal], axis=1).reshape(-1, 3)
+    false, above = [], bend[6]
     for n in (7, 8, 9):
         meet = 0.35 * tips[n] + 0.65 * above
-        chains.append(Rods.chain(jnp.stack([tips[n], meet]), r))
+        false += [tips[n], meet]
         above = 0.5 * (tips[n] + meet)
-    return Rods.join(*chains)
+    return Rods.chains(jnp.concatenate([true, jnp.stack(false)]), [3] * 7 + [2] * 3, r)
 
 
 def cage(trunk: Trunk, slope) -> tuple[Rods, Rods]:
     """All ribs and all cartilages of the right side."""
     paths = rib_paths(trunk, slope)
-    bones = Rods.join(*(Rods.chain(path, _RIB_RADIUS * trunk.rise**0.5) for path in paths))
+    bones = Rods.chains(paths.reshape(-1, 3), [_STEPS + 1] * 12, _RIB_RADIUS * trunk.rise**0.5)
     return bones, _cartilages(trunk, paths[:, -1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import equinox as eqx
@@ -29,6 +30,15 @@ class Rods(eqx.Module):
         places = jnp.asarray(places, dtype=float)
         radii = jnp.broadcast_to(jnp.asarray(radii, dtype=float), places.shape[:1])
         return cls(places[:-1], places[1:], jnp.stack([radii[:-1], radii[1:]], axis=1))
+
+    @classmethod
+    def chains(cls, places, lengths: Sequence[int], radii) -> Rods:
+        """Several chains from one list of places: the first takes `lengths[0]` of them, and so on."""
+        ends = np.cumsum(lengths)
+        first = np.setdiff1d(np.arange(ends[-1]), ends - 1)
+        places = jnp.asarray(places, dtype=float)
+        radii = jnp.broadcast_to(jnp.asarray(radii, dtype=float), places.shape[:1])
+        return cls(places[first], places[first + 1], jnp.stack([radii[first], radii[first + 1]], axis=1))
 
     @classmethod
     def join(cls, *parts: Rods) -> Rods:
@@ -86,14 +96,14 @@ def _branches(leaves: int, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return np.array(parents), np.array(places), np.array(counts, dtype=float)
 
 
-def tree(key, root, centre, semi_axes, leaves: int, tip_radius, offset: int = 0, jitter: float = 0.12) -> Rods:
+def tree(noise, root, centre, semi_axes, leaves: int, tip_radius, offset: int = 0, jitter: float = 0.12) -> Rods:
     """A branching tree from `root` into an ellipsoid; a branch that serves n tips is n^(1/2.4) times as wide as a tip.
 
-    The key moves every node by `jitter` of the ellipsoid's size. The power lies between equal area (2) and Murray's
+    Standard normal `noise` "node 3" (more rows than nodes) moves every node by `jitter` of the ellipsoid's size. The power lies between equal area (2) and Murray's
     law (3; Proc Natl Acad Sci 12 (1926) 207).
     """
     parents, places, counts = _branches(leaves, offset)
-    moves = jitter * jax.random.normal(key, places.shape) * (counts < leaves)[:, None] / (1.0 + 0.3 * counts[:, None] ** 0.5)
+    moves = jitter * noise[: len(places)] * (counts < leaves)[:, None] / (1.0 + 0.3 * counts[:, None] ** 0.5)
     nodes = jnp.asarray(centre) + (jnp.asarray(places) + moves) * jnp.asarray(semi_axes)
     nodes = jnp.concatenate([jnp.asarray(root)[None], nodes[1:]])
     radii = tip_radius * counts ** (1.0 / 2.4)

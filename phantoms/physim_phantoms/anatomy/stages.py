@@ -17,18 +17,19 @@ def staged(function: Callable, arguments: Any, parts: int = 4) -> Any:
     So each stage is compiled once and its results are kept: minutes of compilation become seconds. Python numbers
     in the result stay as they are; memory in reverse mode is that of the arguments.
     """
-    size = jax.tree.leaves(arguments)[0].size
+    size = max(jnp.size(leaf) for leaf in jax.tree.leaves(arguments))
     if size % parts:
         return function(arguments)
+    fields, fixed = eqx.partition(arguments, lambda leaf: jnp.size(leaf) == size)
     kept = []
 
     @jax.checkpoint
     def one(piece):
-        arrays, rest = eqx.partition(function(piece), eqx.is_array)
+        arrays, rest = eqx.partition(function(eqx.combine(piece, fixed)), eqx.is_array)
         kept.append(rest)
         return jax.tree.map(lambda a: jnp.broadcast_to(a, (size // parts,)), arrays)
 
-    pieces = jax.tree.map(lambda a: a.reshape(parts, size // parts), arguments)
+    pieces = jax.tree.map(lambda a: a.reshape(parts, size // parts), fields)
     arrays = jax.lax.map(one, pieces)
     return eqx.combine(jax.tree.map(lambda a: a.reshape(size), arrays), kept[-1])
 
@@ -50,6 +51,10 @@ def composite(layers: Sequence[Layer]) -> dict[str, Any]:
 
     Seen from the top: a layer gets what the layers above it leave free.
     """
+    return staged(_composite, layers)
+
+
+def _composite(layers: Sequence[Layer]) -> dict[str, Any]:
     covers = jnp.stack([part.cover for part in layers])
 
     def down(free, cover):

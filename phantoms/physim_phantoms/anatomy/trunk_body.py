@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..grid import Grid
 from . import (
@@ -28,11 +29,14 @@ from . import (
 )
 from .implicit import Place, coverage
 from .render import mean_spacing, on_grid
-from .rods import Rods
 from .stages import Layer, composite, layer, staged
 from .trunk_frame import Spot, Trunk, spots
+from .waves import Waves
 
 CHEST_LEVEL, ABDOMEN_LEVEL = 132.0, -44.0  # mm above the disc under the twelfth thoracic vertebra, for 170 cm
+
+
+_WAVELENGTHS = (75.0, 11.0, 60.0, 16.0)  # mm: bends and specks of the lungs, bends and content of the bowel
 
 
 class Body(eqx.Module):
@@ -46,31 +50,44 @@ class Body(eqx.Module):
 def make_body(key, values: dict, male: bool) -> Body:
     """The body of one patient; the key decides what the values leave open: trees, folds and textures."""
     trunk = trunk_parameters.frame(values)
-    lung_key, bowel_key, liver_key = jax.random.split(jax.random.fold_in(key, 0xB0D), 3)
-    volume, diameter = values["heart_volume"], values["aorta_diameter"]
+    noise = jax.random.normal(jax.random.fold_in(key, 0xB0D), (900, 3))
+    waves = noise[700:].reshape(-1)[: 4 * 14 * 8].reshape(4, 14, 8)
+    lung_bends, specks, bowel_bends, stool = (_field(w, l) for w, l in zip(waves, _WAVELENGTHS, strict=True))
+    shape = organs_diaphragm.diaphragm(trunk)
     pipes, gullet = organs_thorax.airways(trunk, male)
     bones, cartilages = ribs.cage(trunk, values["rib_slope"])
     parts = {
-        "liver": organs_upper_belly.fit_liver(trunk, values["liver_volume"]),
-        "spleen": organs_upper_belly.fit_spleen(trunk, values["spleen_volume"]),
+        "diaphragm": shape,
+        "upper_belly": organs_upper_belly.upper_belly(trunk, shape, values),
         "stomach": organs_upper_belly.stomach(trunk, values["stomach_volume"]),
         "pancreas": organs_upper_belly.pancreas(trunk, values["pancreas_volume"]),
-        "liver_vessels": organs_upper_belly.liver_vessels(trunk, liver_key),
-        "bowel": organs_bowel.bowel(trunk, bowel_key),
+        "liver_vessels": organs_upper_belly.liver_vessels(trunk, noise),
+        "kidneys": [organs_kidney.shape_of(trunk, values, right) for right in (True, False)],
+        "bowel": organs_bowel.bowel(trunk, noise[40:], bowel_bends, stool),
         "psoas": loin_and_pelvis.psoas(trunk, values["muscle"]),
-        "belly_vessels": Rods.join(vessels_belly.arteries(trunk, diameter), vessels_belly.veins(trunk)),
-        "chest_vessels": Rods.join(
-            vessels_chest.arteries(trunk, volume, diameter), vessels_chest.veins(trunk, volume)
-        ),
+        "belly_vessels": vessels_belly.vessels(trunk, values["aorta_diameter"]),
+        "heart": organs_heart.heart(trunk, values["heart_volume"], values["heart_turn"]),
+        "chest_vessels": vessels_chest.vessels(trunk, values["heart_volume"], values["aorta_diameter"]),
+        "apices": organs_thorax.apices(trunk),
         "pipes": pipes,
         "gullet": gullet,
-        "trees": lung_trees.lung_trees(trunk, lung_key),
+        "trees": lung_trees.lung_trees(trunk, noise[320:], lung_bends, specks),
         "ribs": bones,
         "cartilages": cartilages,
         "arches": spine_column.arches(trunk),
         "girdle": shoulder_girdle.girdle(trunk),
     }
     return Body(trunk, values, parts)
+
+
+def _field(noise, wavelength: float) -> Waves:
+    """Three random fields of about one wavelength, mm, from standard normal `noise` "wave 8"."""
+    directions = noise[:, :3] / jnp.linalg.norm(noise[:, :3], axis=1, keepdims=True)
+    lengths = wavelength * jnp.exp(0.3 * noise[:, 3:4])
+    amplitudes = noise[:, 5:8].T
+    amplitudes = amplitudes * jnp.sqrt(2.0 / jnp.sum(amplitudes**2, axis=1, keepdims=True))
+    # A normal angle with a deviation of a whole turn is even over the circle to nine digits.
+    return Waves(2 * np.pi / lengths * directions, 2 * np.pi * noise[:, 4], amplitudes)
 
 
 def evaluate(body: Body, place: Place, edge, chest: bool) -> dict:
@@ -93,49 +110,47 @@ def evaluate(body: Body, place: Place, edge, chest: bool) -> dict:
 def _belly(body: Body, spot: Spot, edge) -> list[Layer]:
     """What lies below the diaphragm."""
     trunk, values, parts = body.trunk, body.values, body.parts
-    inside, below = staged(lambda s: organs_diaphragm.belly(trunk, s), spot)
+    inside, below = staged(lambda s: organs_diaphragm.belly(parts["diaphragm"], s), spot)
     coats = organs_diaphragm.layers(below, spot, edge)
     coats += staged(lambda s: loin_and_pelvis.muscle_layers(trunk, parts["psoas"], s, edge), spot)
-    others = []
-    for right in (True, False):
-        kidney, outer = staged(lambda s, right=right: organs_kidney.layers(trunk, s, edge, values, right), spot)
-        coats += kidney
-        others.append(outer - 4.0)
+    right, left = parts["kidneys"]
+    (first, near), (second, far) = staged(
+        lambda s: (organs_kidney.layers(right, s, edge, True), organs_kidney.layers(left, s, edge, False)), spot
+    )
     organs, distances = staged(
-        lambda a: organs_upper_belly.layers(trunk, a[0], edge, a[1], values, parts), (spot, inside)
+        lambda a: organs_upper_belly.layers(parts["upper_belly"], parts, a[0], edge, a[1]), (spot, inside)
     )
     vessels = staged(lambda s: parts["belly_vessels"].distance(s.place, 3.0), spot)
-    nearest = vessels
-    for other in (*others, *distances.values()):
+    nearest = jnp.minimum(vessels, jnp.minimum(near, far) - 4.0)
+    for other in distances.values():
         nearest = jnp.minimum(nearest, other)
-    coats += organs
-    coats += staged(
-        lambda a: organs_bowel.layers(a[0], edge, a[1], a[2], parts["bowel"], values["bowel_gas"]), (spot, inside, nearest)
+    bowel = staged(
+        lambda a: organs_bowel.layers(*a[:1], edge, *a[1:], parts["bowel"], values["bowel_gas"]), (spot, inside, nearest)
     )
-    return [*coats, layer(coverage(vessels, edge), muscle=1.0), layer(coverage(vessels + 1.0, edge), blood=1.0)]
+    pipes = [layer(coverage(vessels, edge), muscle=1.0), layer(coverage(vessels + 1.0, edge), blood=1.0)]
+    return [*coats, *first, *second, *organs, *bowel, *pipes]
 
 
 def _chest(body: Body, spot: Spot, edge) -> list[Layer]:
     """What lies above the diaphragm."""
-    trunk, values, parts = body.trunk, body.values, body.parts
-    heart, blood = staged(
-        lambda s: organs_heart.chambers(trunk, s, values["heart_volume"], values["heart_turn"]), spot
-    )
+    trunk, parts = body.trunk, body.parts
+    heart, blood = staged(lambda s: organs_heart.chambers(parts["heart"], s), spot)
     vessels = staged(lambda s: parts["chest_vessels"].distance(s.place, 4.0), spot)
-    pipes, gullet = staged(lambda s: (parts["pipes"].distance(s.place, 3.0), parts["gullet"].distance(s.place, 3.0)), spot)
-    lung = staged(lambda a: _lung(trunk, *a), (spot, heart, vessels, pipes, gullet))
+    pipes, gullet = staged(lambda s: tuple(parts[n].distance(s.place, 3.0) for n in ("pipes", "gullet")), spot)
+
+    def lungs(arguments):
+        spot, *organs = arguments
+        between = organs_thorax.mediastinum(spot, *organs)
+        room = trunk_wall.cavity(trunk, spot)
+        return organs_thorax.lungs(parts["apices"], parts["diaphragm"], spot, room, between)
+
+    lung = staged(lungs, (spot, heart, vessels, pipes, gullet))
     trees = parts["trees"]
     bent, speck = staged(lambda s: (lung_trees.folded(trees, s), trees.specks(s.place)[0]), spot)
-    coats = staged(lambda a: organs_thorax.layers(trunk, a[0], edge, a[1], a[2]), (spot, lung, speck))
+    coats = staged(lambda a: organs_thorax.layers(parts["apices"], a[0], edge, a[1], a[2]), (spot, lung, speck))
     coats += staged(lambda a: lung_trees.layers(trees, a[0], a[1], edge), (bent, lung))
     coats += organs_heart.layers(heart, blood, vessels, edge)
     return coats + organs_thorax.pipe_layers(pipes, gullet, edge)
-
-
-def _lung(trunk: Trunk, spot: Spot, heart, vessels, pipes, gullet):
-    """Distance to the lungs."""
-    between = organs_thorax.mediastinum(spot, heart, vessels, pipes, gullet)
-    return organs_thorax.lungs(trunk, spot, trunk_wall.cavity(trunk, spot), between)
 
 
 @eqx.filter_jit

@@ -44,7 +44,10 @@ _WALL = np.array(
     ],
     dtype=float,
 )
-_SPINE = ((-230, -48), (-179, -2), (-100, 12), (-30, 8), (20, 0), (160, -16), (286, 4))
+# Height and how far the spine's middle lies in front of that of the twelfth thoracic vertebra, at 40° and 50°.
+_SPINE = np.array([(-230, -48), (-179, -2), (-100, 12), (-30, 8), (20, 0), (160, -16), (286, 4)], dtype=float)
+# Heights, half widths and half depths of the vertebral bodies.
+_VERTEBRA = np.array([(-230, -160, 0, 150, 286), (32, 26, 20, 14.5, 15), (16, 17.5, 16, 13.5, 9)], dtype=float)
 _POWER = 2.35  # of the superellipse of a cross-section: between an ellipse (2) and a box
 
 
@@ -55,12 +58,18 @@ def ramp(t, width: float):
 
 
 def curve(t, knots, values, width: float = 12.0):
-    """The broken line through (knots, values) with every corner rounded over ±`width`: no overshoot, C¹, cheap."""
-    slopes = [(values[i + 1] - values[i]) / (knots[i + 1] - knots[i]) for i in range(len(knots) - 1)]
-    total = values[0] + slopes[0] * (t - knots[0])
-    for i in range(1, len(slopes)):
-        total = total + (slopes[i] - slopes[i - 1]) * ramp(t - knots[i], width)
-    return total
+    """The broken line through (knots, values) with every corner rounded over ±`width`: no overshoot, C¹, cheap.
+
+    `values` may hold several curves, one a row: the results are stacked along a new first axis.
+    """
+    knots, values = np.asarray(knots, dtype=float), jnp.asarray(values, dtype=float)
+    slopes = jnp.diff(values, axis=-1) / np.diff(knots)
+    turns = jnp.diff(slopes, axis=-1)
+    t = jnp.asarray(t, dtype=float)
+    corners = knots[1:-1].reshape(-1, *([1] * t.ndim))
+    bends = jnp.tensordot(turns, ramp(t[None] - corners, width), axes=1)
+    first, slope = (v.reshape(*v.shape, *([1] * t.ndim)) for v in (values[..., 0], slopes[..., 0]))
+    return first + slope * (t - knots[0]) + bends
 
 
 def bump(t, centre, width):
@@ -93,42 +102,38 @@ class Trunk(eqx.Module):
         """x and y of the middle of the vertebral bodies at height z."""
         c = z / self.rise
         kyphosis, lordosis, bow = self.bend
-        heights = [k for k, _ in _SPINE]
-        offsets = [v * (kyphosis if k > 20 else lordosis) for k, v in _SPINE]
-        return bow * bump(c, 130.0, 140.0), curve(c, heights, offsets, 25.0)
+        offsets = jnp.where(_SPINE[:, 0] > 20, kyphosis, lordosis) * _SPINE[:, 1]
+        return bow * bump(c, 130.0, 140.0), curve(c, _SPINE[:, 0], offsets, 25.0)
 
     def vertebra(self, z) -> tuple[Any, Any]:
         """Half width and half depth of the vertebral bodies at height z, mm."""
-        c = z / self.rise
-        heights = (-230, -160, 0, 150, 286)
-        size = self.rise**0.5
-        wide = curve(c, heights, (32, 26, 20, 14.5, 15), 20.0)
-        return wide * size, curve(c, heights, (16, 17.5, 16, 13.5, 9), 20.0) * size
+        sizes = curve(z / self.rise, _VERTEBRA[0], _VERTEBRA[1:], 20.0) * self.rise**0.5
+        return sizes[0], sizes[1]
 
     def wall(self, z) -> tuple[Any, Any, Any]:
         """Half width, middle and half depth of the inner wall's cross-section at height z, mm."""
-        c = z / self.rise
-        share = [float(np.clip((60 - h) / 120, 0, 1)) for h in _WALL[:, 0]]  # 1 in the abdomen, 0 in the thorax
-        wide = [w * self.width + s * self.belly[0] for w, s in zip(_WALL[:, 1], share, strict=True)]
-        front = [f * self.depth + s * self.belly[1] for f, s in zip(_WALL[:, 2], share, strict=True)]
-        back = [b * self.depth for b in _WALL[:, 3]]
-        heights = list(_WALL[:, 0])
-        y_front = curve(c, heights, front)
-        y_back = self.spine(z)[1] + curve(c, heights, back)
-        return curve(c, heights, wide), 0.5 * (y_front + y_back), 0.5 * (y_front - y_back)
+        heights, wide, front, back = _WALL.T
+        low = np.clip((60.0 - heights) / 120.0, 0.0, 1.0)  # 1 in the abdomen, 0 in the thorax
+        rows = jnp.stack([wide * self.width + low * self.belly[0], front * self.depth + low * self.belly[1], back * self.depth])
+        half_width, y_front, y_back = curve(z / self.rise, heights, rows)
+        y_back = self.spine(z)[1] + y_back
+        return half_width, 0.5 * (y_front + y_back), 0.5 * (y_front - y_back)
 
     def face(self, z):
         """y of the front face of the vertebral bodies at height z."""
         return self.spine(z)[1] + self.vertebra(z)[1]
 
-    def along(self, rows: Sequence[Sequence[Any]], lift=0.0):
+    def along(self, rows, lift=0.0):
         """Places "point 3" beside the spine: rows of (x, y in front of the vertebral bodies, height for 170 cm).
 
-        `lift` raises all of them, mm, without moving them forward or back.
+        What lies far from the middle moves out with the width of the chest. `lift` raises the places, mm, without
+        moving them forward or back.
         """
-        columns = [jnp.stack([jnp.asarray(row[i], dtype=float) for row in rows]) for i in range(3)]
-        z = self.level(columns[2])
-        return jnp.stack([columns[0] + self.spine(z)[0], columns[1] + self.face(z), z + lift], axis=1)
+        x, y, c = np.asarray(rows, dtype=float).T
+        z = self.level(c)
+        out = np.clip((np.abs(x) - 20.0) / 40.0, 0.0, 1.0)
+        x = x * (1.0 - out) + x * out * self.width
+        return jnp.stack([x + self.spine(z)[0], y + self.face(z), z + lift], axis=1)
 
     def on_wall(self, angle, z, outward) -> tuple[Any, Any, Any]:
         """The place on the wall at an angle from the back's middle (rad, to the right), moved out by `outward` mm."""

@@ -70,12 +70,17 @@ def fat_thickness(spot: Spot, mean):
     return mean * height * (1.0 + belly + flank) * (1.0 - navel)
 
 
-def breast(trunk: Trunk, spot: Spot, volume) -> tuple:
-    """Distances to a breast of `volume` mL and to its gland, lying on the chest of a supine patient."""
-    size = (volume / 430.0) ** (1.0 / 3.0) * 58.0
+def breast_place(trunk: Trunk) -> tuple:
+    """Where the right breast of a supine patient lies."""
     z = trunk.level(158.0)
     half_width, middle, half_depth = trunk.wall(z)
-    x, y = 0.66 * half_width, middle + 0.80 * half_depth + 20.0
+    return 0.66 * half_width, middle + 0.80 * half_depth + 20.0, z
+
+
+def breast(centre: tuple, spot: Spot, volume) -> tuple:
+    """Distances to a breast of `volume` mL and to its gland."""
+    size = (volume / 430.0) ** (1.0 / 3.0) * 58.0
+    x, y, z = centre
     turn = (0.0, 0.0, -28.0)
     whole = ellipsoid(spot.folded, (x, y, z), (1.08 * size, 0.70 * size, size), turn)
     gland = ellipsoid(spot.folded, (x + 0.05 * size, y + 0.16 * size, z), (0.66 * size, 0.36 * size, 0.62 * size), turn)
@@ -88,7 +93,8 @@ def layers(trunk: Trunk, spot: Spot, edge, values) -> list[Layer]:
     thick = staged(lambda s: fat_thickness(s, values["subcutaneous_fat"]), spot)
     outline, coats = flesh - thick, []
     if "breast_volume" in values:
-        whole, gland = staged(lambda s: breast(trunk, s, values["breast_volume"]), spot)
+        centre = breast_place(trunk)
+        whole, gland = staged(lambda s: breast(centre, s, values["breast_volume"]), spot)
         outline = smooth_min(outline, whole, 24.0)
         share = jnp.clip(0.75 - 0.007 * (values["age"] - 20.0), 0.2, 0.75)
         coats = [layer(coverage(jnp.maximum(gland, 4.0 - flesh), edge), breast_glandular=share, adipose=1.0 - share)]

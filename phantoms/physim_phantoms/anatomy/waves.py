@@ -22,7 +22,7 @@ class Waves(eqx.Module):
     amplitudes: Float[Array, "component wave"]
 
     @classmethod
-    def sample(cls, key, number: int, wavelength: float, spread: float = 0.15, components: int = 1) -> Waves:
+    def sample(cls, key, number: int, wavelength, spread=0.15, components: int = 1) -> Waves:
         """Waves of random direction whose lengths scatter by `spread` (relative, log-normal) about `wavelength` mm.
 
         A narrow spread (0.1) makes labyrinths of one width, a wide one (0.5) clouds.

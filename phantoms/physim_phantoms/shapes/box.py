@@ -62,11 +62,13 @@ class Box(Body):
 
     def cell_mean(self, place: Place, edges: Float[Array, "3 3"]) -> Array:
         """The share of each cell inside: the product over the three pairs of faces, exact except where faces meet askew."""
-        normals = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-        shares = [
-            coverage.slab(u, edge / 2, coverage.widths(normal, edges))
-            for u, edge, normal in zip(place, self.size, normals, strict=True)
-        ]
+        axes = (-1,) + (1,) * place[0].ndim
+        normal = jnp.eye(3, dtype=edges.dtype)
+        extents = coverage.widths(
+            (normal[0].reshape(axes), normal[1].reshape(axes), normal[2].reshape(axes)), edges
+        )
+        half = jnp.asarray(self.size).reshape(axes) / 2
+        shares = coverage.slab(jnp.stack(jnp.broadcast_arrays(*place)), half, extents)
         return shares[0] * shares[1] * shares[2]
 
     def half_width(self, direction: Float[Array | np.ndarray, "3"]) -> Width:

@@ -59,7 +59,8 @@ def _sorted(a, b, c):
 
 def slab(coordinate: Array, half: Array, extents: tuple[Array, Array, Array]) -> Array:
     """The fraction of a cell with |coordinate| < half; exact, also for slabs thinner than the cell."""
-    return plane(coordinate - half, extents) - plane(coordinate + half, extents)
+    faces = plane(jnp.stack([coordinate - half, coordinate + half]), extents)
+    return faces[0] - faces[1]
 
 
 def quadric(place: Place, weights: tuple[Array, ...], edges: Float[Array, "3 3"]) -> Array:

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Real
 
 from .._checks import InputError, is_concrete, require_finite, require_shape
 
-Scalar = float | int | Float[Array | np.ndarray, ""]
-Vector = Sequence[float | int] | Real[Array | np.ndarray, " axis"]
-Matrix = Sequence[Sequence[float | int]] | Real[Array | np.ndarray, "row column"]
+Scalar = float | int | np.number | Float[Array | np.ndarray, ""]
+Vector = Sequence[float | int | np.number | Array] | Real[Array | np.ndarray, " axis"]
+Matrix = Sequence[Sequence[float | int | np.number | Array]] | Real[Array | np.ndarray, "row column"]
 
 _ORTHONORMAL = 1e-4  # what float32 rotation matrices keep with ease
 

@@ -18,8 +18,8 @@ from .frame import components, points
 
 Place = tuple[Array, Array, Array]
 Width = Array | np.ndarray | np.floating | float
-Points = Real[Array | np.ndarray, "*points 3"] | Sequence[float | int]
-Ends = Real[Array | np.ndarray, "... 3"] | Sequence[float | int]
+Points = Real[Array | np.ndarray, "*points 3"] | Sequence[float | int | np.number | Array]
+Ends = Real[Array | np.ndarray, "... 3"] | Sequence[float | int | np.number | Array]
 
 
 class Shape(eqx.Module):

@@ -52,7 +52,7 @@ def test_the_head_of_shepp_and_logan(x64):
     """Published values: 2 in the skull, 1.02 in the brain, 1.00 in the ventricles, 1.04 in the upper large ellipsoid."""
     head = shapes.shepp_logan_3d(100.0)
     places = np.array(
-        [[0, 90, 0], [0, 65, -80], [-22, 0, -25], [22, 0, -25], [0, 40, -25], [0, 99, 0]], float
+        [[0, 90, 0], [0, 65, -30], [-22, 0, -25], [22, 0, -25], [0, 40, -25], [0, 99, 0]], float
     )
     np.testing.assert_allclose(head.density(places), [2.0, 1.02, 1.0, 1.0, 1.04, 0.0], atol=1e-14)
     raised = shapes.shepp_logan_3d(100.0, shapes.MODIFIED_CONTRAST)
