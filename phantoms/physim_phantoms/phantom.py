@@ -16,9 +16,10 @@ from . import mixture
 from ._checks import InputError, is_concrete, require_finite, require_shape, suggest
 from .attenuation import checked_energies, element_coefficients
 from .grid import Grid
-from .tissue import RELAXATION_TIMES, TISSUES, Tissue
+from .tissue import RELAXATION_TIMES, TISSUES, Number, Tissue
 
 _SUM_TOLERANCE = 1e-3
+FractionMap = Shaped[Array | np.ndarray, "x y z"]
 
 
 class Phantom(eqx.Module):
@@ -40,7 +41,7 @@ class Phantom(eqx.Module):
     def from_fractions(
         cls,
         grid: Grid,
-        maps: Mapping[str | Tissue, Shaped[Array | np.ndarray, "x y z"]],
+        maps: Mapping[str, FractionMap] | Mapping[Tissue, FractionMap] | Mapping[str | Tissue, FractionMap],
         components: int = 3,
         background: str | Tissue = "air",
     ) -> Phantom:
@@ -109,11 +110,11 @@ class Phantom(eqx.Module):
             values = values.astype(self.fractions.dtype)
         return mixture.mix(self.ids, self.fractions, values)
 
-    def values(self, name: str, field: float = 3.0) -> Float[Array, " tissue"]:
+    def values(self, name: str, field: Number = 3.0) -> Float[Array, " tissue"]:
         """One property of every palette tissue (see `Tissue.value`)."""
         return jnp.stack([jnp.asarray(t.value(name, field), self.fractions.dtype) for t in self.tissues])
 
-    def map(self, name: str, field: float = 3.0) -> Float[Array, "x y z"]:
+    def map(self, name: str, field: Number = 3.0) -> Float[Array, "x y z"]:
         """A property on the grid, in the tissue table's units.
 
         Linear by volume, except for "t1", "t2" and "t2_star" (s): there the rates are averaged, weighted by proton

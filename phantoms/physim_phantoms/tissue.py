@@ -35,6 +35,7 @@ _GADOLINIUM_MOLAR_MASS = 157.25  # g/mol
 _GADOLINIUM_SUSCEPTIBILITY = 0.319  # ppm per mmol/l
 
 Scalar = Float[Array | np.ndarray, ""]
+Number = int | float | np.floating | Scalar
 PerField = Float[Array | np.ndarray, "3"]
 
 
@@ -113,7 +114,7 @@ class Tissue(eqx.Module):
         pairs = zip(attenuation.ELEMENTS, self.mass_fractions, strict=True)
         return {symbol: part for symbol, part in pairs if not is_concrete(part) or part != 0}
 
-    def value(self, name: str, field=3.0) -> Float[Array, ""]:
+    def value(self, name: str, field: Number = 3.0) -> Float[Array, ""]:
         """One property; "t1", "t2" and "t2_star" at a field strength between 0.01 and 20 T.
 
         Between 1.5, 3 and 7 T a monotone curve in log field; T1 is continued as a power law beyond, T2 held, and

@@ -59,7 +59,7 @@ def make(
             kvp=numbers["protocol.kvp"],
             mas=numbers["protocol.mas"],
             kernel="HANN",
-            window=(40, 80),
+            window=(40.0, 80.0),
         )
         case = case_of(recipe, index, sex, numbers["patient.age"], _SOURCES[recipe.anatomy], "HEAD")
         write_dicom_series(folder / "dicom" / "ct", hu, patient.grid, series, case)

@@ -94,12 +94,14 @@ def depth_under_fluid(folds: Folds, place: Place, room: dict) -> Any:
         depth, (fossa - 1.0, (_TENTORIUM[0] * one, _TENTORIUM[1] * one, _TENTORIUM[2] * one)), 7.0
     )
     norm = length(*depth[1])
+    longer = jnp.maximum(norm, 0.6)
+    depth = (depth[0], (depth[1][0] / longer, depth[1][1] / longer, depth[1][2] / longer))
     across, relative = _field_sheets(folds, side, depth)
     central, end = _central_sulcus(side)
     alone = 5.0 * jnp.exp(-((central / 8.0) ** 2)) * jnp.exp(-((end / 6.0) ** 2))
     wider = room["sulcus"] * (1.0 + 1.2 * jnp.exp(-jnp.maximum(depth[0], 0.0) / 5.0))
     # Sulci end before the ridge, where the way out to the surface is no longer one.
-    ridge = 32.0 * jnp.maximum(0.97 - norm, 0.0)
+    ridge = 40.0 * jnp.maximum(0.8 - norm, 0.0)
     deeper = jnp.maximum(depth[0] - room["sulcal_depth"] * relative, 0.0)
     sulci = length(across + alone, deeper + ridge) - wider
     placed = length(central, end, jnp.maximum(depth[0] - 16.0, 0.0)) - wider

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from .brain_shape import cerebellar_hull, tube
+from .brain_shape import cerebellar_hull
+from .head_tables import tube
 from .implicit import Canvas, Place, capsule, coverage, ellipsoid, length, mirrored, smooth_min, union
 from .waves import Waves
 

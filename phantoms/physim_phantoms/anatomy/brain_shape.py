@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .head_tables import rotation
 from .implicit import Place, ellipsoid, length, smooth_max, smooth_min, union
-from .rods import Rods
 
 Level = tuple[Any, Place]  # a distance and its unit gradient
 
@@ -40,15 +40,6 @@ _ROOM = 2.0  # mm between the hull of the young brain and the dura
 _HULL_BLEND, _CAVITY_BLEND = 8.0, 10.0
 
 
-def _rotation(degrees: Sequence[int | float]) -> np.ndarray:
-    """The matrix that takes a place into the frame of a body turned about x, then y, then z."""
-    (ca, cb, cc), (sa, sb, sc) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    about_x = np.array([[1, 0, 0], [0, ca, sa], [0, -sa, ca]])
-    about_y = np.array([[cb, 0, -sb], [0, 1, 0], [sb, 0, cb]])
-    about_z = np.array([[cc, sc, 0], [-sc, cc, 0], [0, 0, 1]])
-    return about_x @ about_y @ about_z
-
-
 def blended(
     table: Sequence[Sequence[int | float]], place: Place, radius: float, wide: float = 14.0
 ) -> tuple[Any, Any, Place]:
@@ -56,7 +47,7 @@ def blended(
 
     Returns the distance with seams of `radius`, and distance and gradient of the smoother body with seams of `wide`.
     """
-    rows = np.array([[*row[:3], *_rotation(row[6:]).ravel(), *row[3:6]] for row in table], dtype=float)
+    rows = np.array([[*row[:3], *rotation(row[6:]).ravel(), *row[3:6]] for row in table], dtype=float)
 
     def body(row) -> tuple[Any, ...]:
         q = [p - c for p, c in zip(place, row[:3], strict=True)]
@@ -92,13 +83,6 @@ def ramp(t, width: float = 4.0):
     """max(t, 0) with its corner rounded over ±`width`."""
     inside = jnp.clip(t + width, 0.0, 2.0 * width)
     return inside * inside / (4.0 * width) + jnp.maximum(t - width, 0.0)
-
-
-def tube(place: Place, points, radii, blend: float = 2.0, stretch: Sequence[Any] = (1.0, 1.0, 1.0)):
-    """`implicit.tube` as one loop over its rods, which compiles several times faster."""
-    least = min(stretch)
-    rods = Rods.chain(points, [least * r for r in radii])
-    return rods.distance(place, blend, (stretch[0] / least, stretch[1] / least, stretch[2] / least))
 
 
 def posterior_fossa(mirror: Place):

@@ -16,6 +16,7 @@ from .implicit import Canvas, Place, coverage, mirrored
 from .render import mean_spacing, on_grid
 from .waves import Waves
 
+LAMINA = 2.0  # mm of compact bone that closes the skull over sinuses and orbits
 BRAIN_CENTRE = (0.0, -18.0, 8.0)  # mm of average brain space: the middle of the cranial cavity
 HEAD_CENTRE = (0.0, -4.0, -26.0)  # the middle of the head between vertex and chin
 REFERENCE_CAVITY = 2040.0  # mL, of the cavity in average brain space without the funnel to the cord
@@ -125,7 +126,8 @@ def evaluate(body: Body, place: Place, edge, centre) -> dict:
 
 def _paint_cover(canvas: Canvas, body: Body, face: Place, edge, dura, unit) -> None:
     """Paints everything outside the dura; `unit` is mm of the patient per mm of face coordinates."""
-    values, cell, (x, y, z) = body.values, edge / unit, face
+    cell, (x, y, z) = edge / unit, face
+    values = body.values | {"eye_diameter": body.values["eye_diameter"] / unit}
     thickness = head_skull.vault_thickness(face, body.relief, values["skull_thickness"])
     scalp = (dura - head_skull.DURA - thickness - values["scalp_thickness"]) / unit
     skin = head_face.outline(face, scalp, values)
@@ -140,6 +142,11 @@ def _paint_cover(canvas: Canvas, body: Body, face: Place, edge, dura, unit) -> N
     _add(canvas, dura < 40.0, lambda c: head_skull.paint_vault(c, face, edge, dura, thickness, share))
     _add(canvas, middle & (y > -10.0), lambda c: head_face.paint_airways(c, body.septa, face, cell, values))
     _add(canvas, middle & (y > -10.0), lambda c: head_face.paint_orbits(c, face, cell, values))
+    _add(
+        canvas,
+        dura < 40.0,
+        lambda c: c.paint(coverage(dura - head_skull.DURA - LAMINA, edge), cortical_bone=1.0),
+    )
     _add(canvas, middle & (z < -20.0 + 2.0 * cell), lambda c: head_skull.paint_canal(c, face, cell))
 
 

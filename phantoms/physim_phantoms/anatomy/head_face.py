@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .brain_shape import tube
+from .head_tables import capsules, ellipsoids, tube
 from .implicit import (
     Canvas,
     Place,
@@ -28,10 +28,17 @@ def outline(place: Place, scalp, values: dict) -> Any:
     """Distance to the skin: the scalp's surface joined with face, nose, ears and neck."""
     mirror = mirrored(place)
     jaw, nose = values["jaw_size"], values["nose_size"]
-    face = ellipsoid(place, (0, 26, -55), (66, 62, 70))
-    chin = ellipsoid(place, (0, 52 * jaw, -106), (40, 40 * jaw, 24))
-    mouth = ellipsoid(place, (0, 64, -78), (34, 30, 34))
-    cheeks = ellipsoid(mirror, (42 * jaw, 22, -92), (24, 38, 24))
+    face, chin, mouth, cheeks, alae, temple, ears, socket = ellipsoids(
+        mirror,
+        ((0, 26, -55), (66, 62, 70)),
+        ((0, 52 * jaw, -106), (40, 40 * jaw, 24)),
+        ((0, 64, -78), (34, 30, 34)),
+        ((42 * jaw, 22, -92), (24, 38, 24)),
+        ((8, 90, -52), (9, 11, 8)),
+        ((56, 24, -12), (13, 32, 38)),
+        ((76, -22, -36), (4, 15, 30), (0, 12, 24)),
+        ((33, 78, -22), (20, 15, 13)),
+    )
     neck = tube(
         place, [(0, -24, -60), (0, -12, -120), (0, -8, -200)], [58.0, 55.0, 57.0], 8.0, (1.0, 1.05, 1.0)
     )
@@ -42,11 +49,7 @@ def outline(place: Place, scalp, values: dict) -> Any:
         6.0,
         (1.1, 1.0, 1.0),
     )
-    alae = ellipsoid(mirror, (8, 90, -52), (9, 11, 8))
-    temple = ellipsoid(mirror, (56, 24, -12), (13, 32, 38))
     soft = union([scalp, face, neck, cheeks, chin, mouth, temple], 18.0)
-    ears = ellipsoid(mirror, (76, -22, -36), (4, 15, 30), (0, 12, 24))
-    socket = ellipsoid(mirror, (33, 78, -22), (20, 15, 13))
     soft = smooth_max(soft, -socket, 8.0)
     return union([soft, union([bridge, alae], 6.0), ears], 6.0)
 
@@ -58,9 +61,7 @@ def paint_soft(canvas: Canvas, place: Place, edge, skin, fat) -> None:
     canvas.paint(coverage(skin + 1.8, edge), adipose=1.0)
     muscle = skin + 1.8 + fat
     canvas.paint(coverage(muscle, edge), muscle=1.0)
-    pads = union(
-        [ellipsoid(mirror, (40, 44, -62), (11, 16, 18)), ellipsoid(mirror, (36, 14, -48), (10, 12, 10))], 4.0
-    )
+    pads = union(ellipsoids(mirror, ((40, 44, -62), (11, 16, 18)), ((36, 14, -48), (10, 12, 10))), 4.0)
     canvas.paint(coverage(pads, edge), adipose=0.9, muscle=0.1)
     # Sheets of fat between the muscles of the neck and under the temporal fascia.
     sheets = jnp.abs(muscle + 11.0) - 0.8
@@ -80,13 +81,16 @@ def paint_bones(canvas: Canvas, place: Place, edge, values: dict) -> None:
         [3.5, 4.0, 4.5, 3.5, 3.5],
         4.0,
     )
-    maxilla = union(
-        [ellipsoid(mirror, (27, 42, -52), (19, 22, 20)), ellipsoid(mirror, (10, 62, -58), (14, 15, 16))], 5.0
+    cheek, premaxilla, sphenoid = ellipsoids(
+        mirror,
+        ((27, 42, -52), (19, 22, 20)),
+        ((10, 62, -58), (14, 15, 16)),
+        ((10, 12, -28), (15, 16, 13)),
     )
+    maxilla = union([cheek, premaxilla], 5.0)
     palate = box(place, (0.0, 44.0, -66.0), (22.0, 30.0, 2.0), 1.5)
     pterygoid = box(mirror, (14.0, 16.0, -52.0), (1.6, 7.0, 16.0), 1.0)
     upper = _arch(place, 1.0, -73.0, (6.0, 9.0))
-    sphenoid = ellipsoid(mirror, (10, 12, -28), (15, 16, 13))
     bone = union([zygoma, rim, maxilla, palate, pterygoid, upper, sphenoid], 2.5)
     body = _arch(place, jaw, -112.0, (6.0, 13.0))
     ramus = tube(
@@ -150,9 +154,9 @@ def paint_orbits(canvas: Canvas, place: Place, edge, values: dict) -> None:
     canvas.paint(coverage(jnp.abs(orbit + 0.4) - 0.9, edge), cortical_bone=1.0)
     canvas.paint(coverage(smooth_max(orbit + 1.2, place[1] - 62.0, 3.0), edge), adipose=1.0)
     radius = 0.5 * values["eye_diameter"]
-    for side in ((11, 0), (-11, 0), (0, 11), (0, -11)):
-        rod = capsule(mirror, (14, 14, -22), (_EYE[0] + side[0], 50, _EYE[2] + side[1]), 1.2, 2.4)
-        canvas.paint(coverage(rod, edge), muscle=1.0)
+    sides = ((11, 0), (-11, 0), (0, 11), (0, -11))
+    rods = capsules(mirror, *(((14, 14, -22), (_EYE[0] + i, 50, _EYE[2] + j), 1.2, 2.4) for i, j in sides))
+    canvas.paint(coverage(union(rods, 0.5), edge), muscle=1.0)
     nerve = tube(mirror, [(32, 44, -21), (22, 22, -20), (8, 6, -20)], [2.0, 2.0, 2.0], 2.0)
     canvas.paint(coverage(nerve, edge), white_matter=1.0)
     globe = length(*(c - e for c, e in zip(mirror, _EYE, strict=True))) - radius
@@ -166,19 +170,25 @@ def paint_airways(canvas: Canvas, septa: Waves, place: Place, edge, values: dict
     """Paints nose, sinuses, mouth and throat: air with septum, turbinates and cell walls."""
     mirror = mirrored(place)
     size = values["sinus_size"]
-    cavity = smooth_max(ellipsoid(place, (0, 44, -46), (13.5, 40, 18)), -(place[2] + 63.0), 3.0)
+    cavity, maxillary, sphenoid, frontal, mouth, tongue = ellipsoids(
+        mirror,
+        ((0, 44, -46), (13.5, 40, 18)),
+        ((29, 42, -51), (14 * size, 17 * size, 16 * size)),
+        ((8, 12, -28), (8 * size, 11 * size, 9 * size)),
+        ((11, 66, 4), (14 * size, 6 * size, 11 * size), (20, 0, -16)),
+        ((0, 42, -71.5), (16, 26, 2.2)),
+        ((0, 44, -92), (23, 34, 20)),
+    )
+    cavity = smooth_max(cavity, -(place[2] + 63.0), 3.0)
     vestibule = capsule(mirror, (5, 74, -50), (6, 94, -58), 5.0, 4.0)
     nose = union([cavity, vestibule], 4.0)
     canvas.paint(coverage(nose, edge), air=1.0)
     walls = [
-        capsule(mirror, (11, 22, z), (8, 66, z - 3), 3.6 - 0.5 * i, 3.0, (0.7, 1.0, 1.2))
-        for i, z in enumerate((-56, -46, -37))
+        tube(mirror, [(11, 22, z), (8, 66, z - 3)], [radius, 3.0], 1.0, (0.7, 1.0, 1.2))
+        for z, radius in ((-56, 3.6), (-46, 3.1), (-37, 2.6))
     ]
     septum = smooth_max(jnp.abs(place[0] - 1.2 * jnp.sin(place[2] / 12.0)) - 1.3, nose, 1.0)
     canvas.paint(coverage(union([*walls, septum], 0.5), edge), soft_tissue=0.85, cortical_bone=0.15)
-    maxillary = ellipsoid(mirror, (29, 42, -51), (14 * size, 17 * size, 16 * size))
-    sphenoid = ellipsoid(mirror, (8, 12, -28), (8 * size, 11 * size, 9 * size))
-    frontal = ellipsoid(mirror, (11, 66, 4), (14 * size, 6 * size, 11 * size), (20, 0, -16))
     ethmoid = box(mirror, (7.5, 42.0, -22.0), (6.0, 18.0, 7.0), 2.0)
     (cells,) = septa(place)
     ethmoid = smooth_max(ethmoid, 1.2 - 3.0 * jnp.abs(cells), 1.0)
@@ -192,7 +202,5 @@ def paint_airways(canvas: Canvas, septa: Waves, place: Place, edge, values: dict
         4.0,
         (1.4, 1.0, 1.0),
     )
-    mouth = ellipsoid(place, (0, 42, -71.5), (16, 26, 2.2))
-    tongue = ellipsoid(place, (0, 44, -92), (23, 34, 20))
     canvas.paint(coverage(tongue, edge), muscle=0.85, adipose=0.15)
     canvas.paint(coverage(union([throat, mouth], 3.0), edge), air=1.0)

@@ -67,10 +67,10 @@ def _draw_brain(draw: Draws, age, height, male: bool) -> None:
     draw("intracranial_volume", (1540.0 if male else 1370.0) + 3.0 * tall, 100.0)
     draw("head_breadth", 1.0, 0.025)
     draw("head_height", 1.0, 0.018)
-    draw("asymmetry", 1.6, 0.5)
+    draw("asymmetry", 1.2, 0.4)
     draw("atrophy", 0.15 + 0.06 * decades + 0.010 * decades**2, 0.12)
     draw("cortical_thickness", 2.75 - 0.04 * decades, 0.1)
-    draw("gyral_width", 9.8, 0.45)
+    draw("gyral_width", 10.2, 0.45)
     draw("sulcal_depth", 16.0, 0.8)
     larger = 1.1 if male else 1.0
     mean = larger * (14.0 + 1.2 * decades + 0.65 * decades**2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from .brain_shape import tube
+from .head_tables import capsules, ellipsoids, tube
 from .implicit import (
     Canvas,
     Place,
@@ -104,15 +104,15 @@ def paint_cervical_spine(canvas: Canvas, place: Place, edge) -> None:
     column = capsule(place, (0, -3, -95), (0, 4, -190), 9.0, 10.0, (1.15, 1.0, 1.0))
     canvas.paint(coverage(column, edge), intervertebral_disc=1.0)
     bodies = [box(place, (0.0, y0, z0), (11.0, 8.5, half), 3.0) for y0, z0, half in levels]
-    dens = capsule(place, (0, -4, -72), (0, -3, -100), 4.5, 6.0)
-    masses = ellipsoid(mirror, (19, -18, -78), (8, 10, 9))
+    dens = ((0, -4, -72), (0, -3, -100), 4.5, 6.0)
+    masses = ((19, -18, -78), (8, 10, 9))
     ring = jnp.maximum(jnp.abs(length(x / 1.1, y + 24.0) - 20.0) - 3.0, jnp.abs(z + 78.0) - 5.0)
     arches = [
         jnp.maximum(jnp.abs(length(x, y + 21.0) - 13.0) - 2.5, jnp.abs(z - z0 + 3.0 - 0.2 * (y + 20.0)) - 5.5)
         for _, z0, _ in levels
     ]
-    spines = [capsule(place, (0, -32, z0 - 4), (0, -50, z0 - 11), 3.0, 2.5) for _, z0, _ in levels]
-    facets = [ellipsoid(mirror, (20, -14, z0), (5, 6, 8)) for _, z0, _ in levels]
-    bone = union([*bodies, dens, masses, ring, *arches, *spines, *facets], 2.0)
+    spines = capsules(place, dens, *(((0, -32, z0 - 4), (0, -50, z0 - 11), 3.0, 2.5) for _, z0, _ in levels))
+    facets = ellipsoids(mirror, masses, *(((20, -14, z0), (5, 6, 8)) for _, z0, _ in levels))
+    bone = union([*bodies, ring, *arches, *spines, *facets], 2.0)
     canvas.paint(coverage(bone, edge), cortical_bone=1.0)
     canvas.paint(coverage(bone + 1.6, edge), trabecular_bone=0.6, red_marrow=0.4)

@@ -17,7 +17,7 @@ def psoas(trunk: Trunk, strength) -> Rods:
     z = trunk.level(c)
     x = jnp.asarray([26.0, 33.0, 41.0, 47.0, 56.0, 72.0])
     y = trunk.spine(z)[1] + jnp.asarray([-2.0, -3.0, -2.0, 2.0, 18.0, 44.0])
-    r = jnp.asarray([7.0, 12.0, 18.0, 22.0, 23.0, 21.0]) * strength**0.5
+    r = jnp.asarray([6.0, 10.0, 14.5, 17.5, 18.5, 18.0]) * strength**0.5
     return Rods.chain(jnp.stack([x, y, z], axis=1), r)
 
 

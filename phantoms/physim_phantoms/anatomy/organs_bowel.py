@@ -53,15 +53,15 @@ class Bowel(eqx.Module):
 
 def bowel(trunk: Trunk, noise, bends: Waves, stool: Waves) -> Bowel:
     """The bowel of one patient from standard normal `noise` "node 3"."""
-    z = trunk.level(-98.0)
+    z = trunk.level(-110.0)
     half_width, middle, half_depth = trunk.wall(z)
     face = trunk.face(z)
     front = middle + half_depth
     unit = (_folded_path() / (np.array(_LATTICE) - 1.0)) * 2.0 - 1.0
     moved = jnp.asarray(unit) + 0.09 * noise[: len(unit)]
     centre = points((4.0, 0.5 * (face + front) - 1.0, z))[0]
-    reach = points((0.62 * half_width, 0.5 * (front - face) - 21.0, trunk.level(62.0)))[0]
-    small = Rods.chain(centre + moved * reach, 10.5 + 1.5 * noise[len(unit) : 2 * len(unit), 0].clip(-1.5, 1.5))
+    reach = points((0.62 * half_width, 0.5 * (front - face) - 21.0, trunk.level(72.0)))[0]
+    small = Rods.chain(centre + moved * reach, 12.0 + 1.5 * noise[len(unit) : 2 * len(unit), 0].clip(-1.5, 1.5))
     return Bowel(small, _colon(trunk, noise[2 * len(unit) :]), bends, stool)
 
 
@@ -105,8 +105,8 @@ def layers(spot: Spot, edge, inside, others, tubes: Bowel, gas) -> list[Layer]:
     large = smooth_max(tubes.large.distance(bent, 8.0), free, 5.0)
     small = smooth_max(tubes.small.distance(bent, 3.0), jnp.maximum(free, _SPACE - large), 4.0)
     froth = jnp.clip(0.10 + 0.18 * tubes.stool(spot.place)[0], 0.0, 0.5)
-    pocket = jnp.clip(0.5 + 3.0 * (gas - 0.55 + 0.35 * spot.forward + 0.25 * move[0]), 0.0, 1.0)
-    filled = jnp.clip(0.5 + 5.0 * (gas - 0.42 + 0.45 * spot.forward + 0.3 * move[1]), 0.0, 1.0)
+    pocket = jnp.clip(0.5 + 3.0 * (gas - 0.75 + 0.35 * spot.forward + 0.25 * move[0]), 0.0, 1.0)
+    filled = jnp.clip(0.5 + 5.0 * (gas - 0.52 + 0.5 * spot.forward + 0.3 * move[1]), 0.0, 1.0)
     return [
         layer(coverage(small, edge), bowel_wall=1.0),
         layer(coverage(small + 2.2, edge), bowel_content=1.0),

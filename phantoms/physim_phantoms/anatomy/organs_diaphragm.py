@@ -11,8 +11,9 @@ from .implicit import coverage, ellipsoid, smooth_max, smooth_min
 from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk
 
-RIGHT_TOP, LEFT_TOP = 62.0, 50.0  # heights of the domes at total lung capacity, mm for 170 cm
-_BASE = -28.0  # where the domes meet the wall
+RIGHT_TOP, LEFT_TOP = 38.0, 28.0  # heights of the domes at total lung capacity, mm for 170 cm
+_BASE = -50.0  # where the domes meet the wall
+_FOLLOW = 0.6  # how far the lower borders follow the domes
 THICKNESS = 2.5  # mm
 
 
@@ -36,9 +37,9 @@ class Diaphragm(eqx.Module):
 
 def diaphragm(trunk: Trunk) -> Diaphragm:
     """The diaphragm of one patient."""
-    base = trunk.level(_BASE)
+    base = trunk.level(_BASE) + _FOLLOW * trunk.lift
     right, left = dome_height(trunk, True) - base, dome_height(trunk, False) - base
-    return Diaphragm(base, *trunk.wall(trunk.level(30.0)), right, left, trunk.level(18.0), trunk.level(34.0))
+    return Diaphragm(base, *trunk.wall(trunk.level(30.0)), right, left, trunk.level(-2.0) + _FOLLOW * trunk.lift, trunk.level(34.0))
 
 
 def domes(shape: Diaphragm, spot: Spot):

@@ -16,7 +16,7 @@ _REFERENCE_VOLUME = 640.0  # mL of the shape below at size 1
 def heart_place(trunk: Trunk, volume) -> tuple:
     """Centre of the heart and its size relative to the reference."""
     size = (volume / _REFERENCE_VOLUME) ** (1.0 / 3.0)
-    z = dome_height(trunk, True) - 0.2 * trunk.lift + 44.0 * size
+    z = dome_height(trunk, True) - 0.2 * trunk.lift + 50.0 * size
     _, middle, half_depth = trunk.wall(z)
     y = 0.5 * (middle + half_depth + trunk.face(z)) + 4.0
     return (-20.0 + trunk.spine(z)[0], y, z), size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,8 +12,9 @@ from .implicit import Place, coverage, ellipsoid, length, shifted, smooth_max, s
 from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk
 
-_REFERENCE_VOLUME = 118.0  # mL of one kidney at size 1, its sinus left out
-_CORTEX = 7.0  # mm
+_REFERENCE_VOLUME = 125.0  # mL of one kidney at size 1, its sinus left out
+_CORTEX = 6.0  # mm
+_FAT = 3.0  # mm around each kidney
 
 
 def _centre(trunk: Trunk, right: bool, shift, size) -> tuple:
@@ -35,7 +37,7 @@ def kidney(place: Place, centre, right: bool, size) -> tuple:
     funnel = ellipsoid(q, (-22.0, 0.0, -8.0), (9.0, 5.0, 7.0))
     pelvis = smooth_min(ellipsoid(q, (-10.0, 0.0, 0.0), (8.0, 5.5, 12.0)), funnel, 5.0)
     # Pyramids lie between sinus and cortex; columns part them along the length, and front from back.
-    columns = jnp.maximum(0.5 - 4.0 * jnp.cos(q[2] * (2.0 * np.pi / 19.0)), 3.0 - length(q[1], 0.5))
+    columns = jnp.maximum(-0.8 - 4.0 * jnp.cos(q[2] * (2.0 * np.pi / 19.0)), 2.0 - length(q[1], 0.5))
     pyramids = smooth_max(jnp.maximum(outer + _CORTEX, -sinus), columns, 2.5)
     return outer * size, pyramids * size, sinus * size, pelvis * size
 
@@ -45,7 +47,7 @@ def adrenal(place: Place, centre, right: bool, size):
     sign = 1.0 if right else -1.0
     x, y, z = centre[0] - 16.0 * sign, centre[1] + 2.0, centre[2] + 50.0 * size
     limbs = [
-        ellipsoid(place, (x + dx * sign, y, z), (2.8, 11.0, 13.0), (0.0, 0.0, sign * turn))
+        ellipsoid(place, (x + dx * sign, y, z), (3.4, 12.0, 14.0), (0.0, 0.0, sign * turn))
         for dx, turn in ((-4.0, -16.0), (4.0, 22.0))
     ]
     return smooth_min(limbs[0], limbs[1], 4.0)
@@ -59,11 +61,18 @@ def shape_of(trunk: Trunk, values: dict, right: bool) -> tuple:
     return _centre(trunk, right, values["kidney_height"] * (1.0 if right else -0.5), size), size
 
 
+def nearest(shapes: Sequence[tuple], place: Place):
+    """Distance to the fat around the nearer of the right and the left kidney."""
+    right, left = (kidney(place, centre, side, size)[0] for (centre, size), side in zip(shapes, (True, False), strict=True))
+    return jnp.minimum(right, left) - _FAT
+
+
 def layers(shape: tuple, spot: Spot, edge, right: bool) -> tuple[list[Layer], Any]:
     """One kidney with its adrenal, and the distance to it."""
     centre, size = shape
     outer, pyramids, sinus, pelvis = kidney(spot.place, centre, right, size)
     coats = [
+        layer(coverage(outer - _FAT, edge), adipose=1.0),
         layer(coverage(adrenal(spot.place, centre, right, size), edge), adrenal=1.0),
         layer(coverage(outer, edge), kidney=1.0),
         layer(coverage(pyramids, edge), kidney_medulla=1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 
 from .implicit import coverage, ellipsoid, smooth_max, smooth_min
 from .organs_diaphragm import Diaphragm, belly
+from .organs_kidney import nearest
 from .render import scattered
 from .rods import Rods, tree
 from .stages import Layer, layer
@@ -37,7 +39,7 @@ class UpperBelly(eqx.Module):
     size: Any  # what fits the spleen
 
 
-def upper_belly(trunk: Trunk, shape: Diaphragm, values: dict) -> UpperBelly:
+def upper_belly(trunk: Trunk, shape: Diaphragm, kidneys: Sequence, values: dict) -> UpperBelly:
     """The organs of one patient, liver and spleen fitted to their volumes."""
     border, right, middle = trunk.level(-72.0) + trunk.lift, 100.0 * trunk.width, shape.middle
     x, y = 44.0 * trunk.width, middle + 0.42 * shape.half_depth
@@ -48,19 +50,19 @@ def upper_belly(trunk: Trunk, shape: Diaphragm, values: dict) -> UpperBelly:
         right,
         middle,
         trunk.face(trunk.level(20.0)) + 14.0,
-        (x, y, border + 0.70 * (right - x) - 0.22 * (y - middle)),
-        (values["gallbladder_volume"] / 35.0) ** (1.0 / 3.0),
-        trunk.on_wall(angle, trunk.level(16.0) + 0.8 * trunk.lift, -13.0),
+        (x, y, border + 0.50 * (right - x) - 0.22 * (y - middle)),
+        (values["gallbladder_volume"] / 19.5) ** (1.0 / 3.0),
+        trunk.on_wall(angle, trunk.level(-4.0) + 0.8 * trunk.lift, -13.0),
         middle + shape.half_depth * (0.72 - values["stomach_air"]),
         0.0 * trunk.rise,
         (values["spleen_volume"] / 150.0) ** (1.0 / 3.0),
     )
-    return _fitted(trunk, shape, organs, values["liver_volume"], values["spleen_volume"])
+    return _fitted(trunk, shape, kidneys, organs, values["liver_volume"], values["spleen_volume"])
 
 
-def _fitted(trunk: Trunk, shape: Diaphragm, organs: UpperBelly, liver_volume, spleen_volume) -> UpperBelly:
+def _fitted(trunk: Trunk, shape: Diaphragm, kidneys: Sequence, organs: UpperBelly, liver_volume, spleen_volume) -> UpperBelly:
     """Liver and spleen fitted, in a few rounds, on volumes measured at scattered places."""
-    wide, cell = scattered(_SAMPLES, (20.0, 50.0, 0.0), (150.0, 125.0, 150.0))
+    wide, cell = scattered(_SAMPLES, (20.0, 50.0, -20.0), (150.0, 125.0, 150.0))
     grown = 1.15 * trunk.width + 0.004 * trunk.belly[1]
     near, small = scattered(_SAMPLES // 2, (0.0, 0.0, 0.0), (55.0, 70.0, 75.0))
     guess, (x, y, z) = organs.size, organs.spleen
@@ -70,7 +72,7 @@ def _fitted(trunk: Trunk, shape: Diaphragm, organs: UpperBelly, liver_volume, sp
         jnp.concatenate([trunk.level(wide[2]) + trunk.lift, z + near[2] * guess]),
     )
     spot = spots(trunk, place)
-    inside, _ = belly(shape, spot)
+    inside = jnp.maximum(belly(shape, spot)[0], -nearest(kidneys, spot.place))
     where_liver, where_spleen = slice(None, _SAMPLES), slice(_SAMPLES, None)
     pick = lambda part: jax.tree.map(lambda a: a[part], (spot, inside))
     cell, small = cell * grown**2 * trunk.rise * 1e-3, small * guess**3 * 1e-3
@@ -88,17 +90,17 @@ def _fitted(trunk: Trunk, shape: Diaphragm, organs: UpperBelly, liver_volume, sp
 
 def liver(organs: UpperBelly, spot: Spot, inside, shift):
     """Distance to the liver, a wedge: deep on the right, thin and in front on the left; `shift` raises its border."""
-    border = organs.border + shift + 0.70 * (organs.right - spot.x) - 0.0012 * (spot.x - 40.0) ** 2
+    border = organs.border + shift + 0.50 * (organs.right - spot.x) - 0.0012 * (spot.x - 40.0) ** 2
     lower = (border - 0.22 * (spot.y - organs.middle) - spot.z) * 0.79
     back = organs.back + 0.75 * ramp(26.0 - spot.x, 14.0) - 2.2 * ramp(spot.x - 30.0, 12.0)
     wedge = smooth_max(lower, (back - spot.y) * 0.75, 22.0)
-    return smooth_max(inside + 2.0, wedge, 10.0)
+    return smooth_max(inside + 0.5, wedge, 10.0)
 
 
 def liver_vessels(trunk: Trunk, noise) -> Rods:
     """Portal and hepatic veins as one tree from the hilum."""
     y = trunk.face(trunk.level(20.0))
-    z = trunk.level(18.0) + trunk.lift
+    z = trunk.level(0.0) + trunk.lift
     root, centre = points((18.0, y + 30.0, z - 6.0), (52.0 * trunk.width, y + 44.0, z + 6.0))
     return tree(noise, root, centre, points((62.0 * trunk.width, 58.0, 48.0))[0], 20, 1.6, offset=5)
 
@@ -120,18 +122,18 @@ def spleen(organs: UpperBelly, spot: Spot, inside, size):
     bean = ellipsoid(spot.place, (x, y, z), (25.0 * size, 44.0 * size, 50.0 * size), (22.0, 0.0, 32.0))
     gate = (x + 34.0 * size, y + 20.0 * size, z)
     hilum = ellipsoid(spot.place, gate, (24.0 * size, 36.0 * size, 40.0 * size), (0.0, 0.0, 32.0))
-    return smooth_max(smooth_max(inside + 3.0, bean, 6.0), -hilum, 8.0)
+    return smooth_max(smooth_max(inside + 1.5, bean, 6.0), -hilum, 8.0)
 
 
 def stomach(trunk: Trunk, volume) -> Rods:
     """The stomach as a J from the fundus under the left dome to the pylorus."""
     _, middle, half_depth = trunk.wall(trunk.level(0.0))
     front, f, w = middle + half_depth, trunk.face(trunk.level(20.0)), trunk.width
-    level = lambda c: trunk.level(c) + 0.8 * trunk.lift
+    level = lambda c: trunk.level(c - 20.0) + 0.8 * trunk.lift
     path = points(
-        (-52.0 * w, f + 34.0, level(28.0)),
-        (-58.0 * w, f + 52.0, level(4.0)),
-        (-56.0 * w, 0.5 * (f + front) + 7.0, level(-26.0)),
+        (-50.0 * w, f + 34.0, level(30.0)),
+        (-58.0 * w, 0.45 * (f + 34.0) + 0.55 * (front - 42.0), level(4.0)),
+        (-54.0 * w, front - 40.0, level(-26.0)),
         (-34.0 * w, front - 36.0, level(-56.0)),
         (-6.0, front - 38.0, level(-60.0)),
         (18.0, front - 50.0, level(-46.0)),
@@ -142,9 +144,9 @@ def stomach(trunk: Trunk, volume) -> Rods:
 def pancreas(trunk: Trunk, volume) -> Rods:
     """The pancreas from its head beside the second lumbar vertebra to its tail near the spleen."""
     path = trunk.along(
-        [(32, 30, -66), (26, 38, -48), (6, 44, -36), (-22, 40, -27), (-48, 22, -16), (-72, 6, -6)], 0.5 * trunk.lift
+        [(30, 28, -68), (26, 34, -48), (6, 42, -36), (-22, 35, -29), (-48, 17, -18), (-70, 0, -6)], 0.5 * trunk.lift
     )
-    return Rods.chain(path, jnp.asarray([12.0, 13.5, 9.0, 10.0, 10.5, 8.5]) * (volume / 85.0) ** 0.5)
+    return Rods.chain(path, jnp.asarray([12.0, 13.5, 9.0, 10.0, 10.5, 8.5]) * (volume / (60.0 * trunk.width**0.8)) ** 0.5)
 
 
 def layers(organs: UpperBelly, parts: dict, spot: Spot, edge, inside) -> tuple[list[Layer], dict]:
@@ -155,15 +157,15 @@ def layers(organs: UpperBelly, parts: dict, spot: Spot, edge, inside) -> tuple[l
     bile = gallbladder(organs, spot)
     pulp = spleen(organs, spot, inside, organs.size)
     veins = jnp.maximum(parts["liver_vessels"].distance(spot.place, 1.0), hepatic + 4.0)
-    meal = smooth_max(jnp.maximum(meal, inside + 2.0), -pulp + 1.0, 6.0)
+    meal = smooth_max(jnp.maximum(meal, inside + 1.0), 1.0 - jnp.minimum(pulp, gland), 6.0)
     coats = [
-        layer(coverage(gland, edge), pancreas=1.0),
         layer(coverage(pulp, edge), spleen=1.0),
         layer(coverage(meal, edge), stomach_wall=1.0),
         layer(coverage(meal + 4.0, edge), bowel_content=0.6, water=0.4),
         layer(coverage(jnp.maximum(meal + 4.0, organs.air - spot.y), edge), air=1.0),
         layer(coverage(hepatic, edge), liver=1.0),
         layer(coverage(veins, edge), blood=1.0),
+        layer(coverage(gland, edge), pancreas=1.0),
         layer(coverage(bile, edge), muscle=1.0),
         layer(coverage(bile + 1.8, edge), bile=1.0),
     ]

@@ -54,15 +54,16 @@ def make_body(key, values: dict, male: bool) -> Body:
     waves = noise[700:].reshape(-1)[: 4 * 14 * 8].reshape(4, 14, 8)
     lung_bends, specks, bowel_bends, stool = (_field(w, l) for w, l in zip(waves, _WAVELENGTHS, strict=True))
     shape = organs_diaphragm.diaphragm(trunk)
+    kidneys = [organs_kidney.shape_of(trunk, values, right) for right in (True, False)]
     pipes, gullet = organs_thorax.airways(trunk, male)
     bones, cartilages = ribs.cage(trunk, values["rib_slope"])
     parts = {
         "diaphragm": shape,
-        "upper_belly": organs_upper_belly.upper_belly(trunk, shape, values),
+        "upper_belly": organs_upper_belly.upper_belly(trunk, shape, kidneys, values),
         "stomach": organs_upper_belly.stomach(trunk, values["stomach_volume"]),
         "pancreas": organs_upper_belly.pancreas(trunk, values["pancreas_volume"]),
         "liver_vessels": organs_upper_belly.liver_vessels(trunk, noise),
-        "kidneys": [organs_kidney.shape_of(trunk, values, right) for right in (True, False)],
+        "kidneys": kidneys,
         "bowel": organs_bowel.bowel(trunk, noise[40:], bowel_bends, stool),
         "psoas": loin_and_pelvis.psoas(trunk, values["muscle"]),
         "belly_vessels": vessels_belly.vessels(trunk, values["aorta_diameter"]),
@@ -128,7 +129,7 @@ def _belly(body: Body, spot: Spot, edge) -> list[Layer]:
         lambda a: organs_bowel.layers(*a[:1], edge, *a[1:], parts["bowel"], values["bowel_gas"]), (spot, inside, nearest)
     )
     pipes = [layer(coverage(vessels, edge), muscle=1.0), layer(coverage(vessels + 1.0, edge), blood=1.0)]
-    return [*coats, *first, *second, *organs, *bowel, *pipes]
+    return [*coats, *organs, *first, *second, *bowel, *pipes]
 
 
 def _chest(body: Body, spot: Spot, edge) -> list[Layer]:

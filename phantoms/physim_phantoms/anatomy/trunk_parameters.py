@@ -131,14 +131,15 @@ def _draw_belly(draw: Draws, height, weight, male: bool) -> None:
     draw("bowel_gas", 0.2, 0.1)
 
 
-_REFERENCE_CAPACITY = 6900.0  # mL between the reference wall and the lowest diaphragm, less the mediastinum
-_DOME_AREA = 40000.0  # mm² that the diaphragm sweeps when it moves
+# Lungs of the reference wall, mL: measured on the finished shape, per mm for the diaphragm, per mL for the heart.
+_LUNGS, _MEDIASTINUM, _PER_LIFT, _PER_HEART = 6600.0, 603.0, 20.4, 1.59
 
 
 def frame(values: dict) -> Trunk:
     """The frame of a patient: the chest is as wide as its lung capacity asks, the belly as its fat asks."""
     rise = values["height"] / 170.0 * values["trunk_length"]
-    area = values["lung_capacity"] / (_REFERENCE_CAPACITY * rise)
+    occupied = _MEDIASTINUM + _PER_HEART * values["heart_volume"]
+    area = (values["lung_capacity"] + occupied) / (_LUNGS * rise)
     width = (area / values["chest_depth"]) ** 0.5
     depth = (area * values["chest_depth"]) ** 0.5
     # The chest must also hold the belly of a heavy person: part of the fat widens the lower ribs.
@@ -147,7 +148,7 @@ def frame(values: dict) -> Trunk:
     perimeter = 420.0 + 0.02 * (values["visceral_fat"] - 2000.0)
     swell = extra * per_mm / perimeter
     exhaled = values["lung_capacity"] * (1.0 - values["inspiration"])
-    lift = 1000.0 * exhaled / (_DOME_AREA * area)
+    lift = exhaled / (_PER_LIFT * area)
     bend = (values["kyphosis"] / 40.0, values["lordosis"] / 50.0, values["lateral_bow"])
     return Trunk(rise, width, depth, (0.55 * swell, 1.5 * swell), bend, lift)
 

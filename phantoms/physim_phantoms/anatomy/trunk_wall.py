@@ -17,9 +17,9 @@ def _muscle_thickness(spot: Spot, strength):
     front, back = jnp.clip(forward * 2.0, 0.0, 1.0), jnp.clip(-forward * 2.0, 0.0, 1.0)
     belly = jnp.clip((40.0 - c) / 60.0, 0.0, 1.0)
     # The rib cage needs 12 mm; the belly has three flat muscles at the side, the straight ones in front.
-    straight = 11.0 * bump(across, 0.28, 0.42) + 1.5
+    straight = 8.0 * bump(across, 0.28, 0.5) + 3.5
     side = jnp.clip((across - 0.45) / 0.3, 0.0, 1.0)
-    soft = (19.0 - 4.0 * back) * side + (1 - side) * (front * straight + (1 - front) * 12.0)
+    soft = (15.0 - 3.0 * back) * side + (1 - side) * (front * straight + (1 - front) * 12.0)
     base = 12.0 * (1 - belly) + belly * strength * soft
     pectoral = 14.0 * front * bump(across, 0.62, 0.5) * bump(c, 200.0, 60.0)
     lateral = 11.0 * bump(across, 0.95, 0.35) * bump(forward, -0.25, 0.6) * bump(c, 150.0, 90.0)
@@ -32,7 +32,7 @@ def _paraspinal(spot: Spot, strength):
     """Distance to the erector spinae of both sides."""
     knots = (-200, -100, 0, 120, 290)
     wide = curve(spot.c, knots, (25.0, 32.0, 31.0, 25.0, 20.0)) * strength**0.5
-    deep = curve(spot.c, knots, (17.0, 20.0, 17.0, 13.0, 18.0)) * strength**0.5
+    deep = curve(spot.c, knots, (15.0, 17.0, 15.0, 13.0, 18.0)) * strength**0.5
     middle = spot.y_spine - spot.body_depth - 18.0 - deep
     u, v = (spot.beside[0] - wide - 2.0) / wide, (spot.y - middle) / deep
     return (length(u, v) - 1.0) * 0.9 * deep
@@ -57,7 +57,7 @@ def muscle(trunk: Trunk, spot: Spot, strength) -> tuple:
     """Distances to the outer surface of all muscles and to the erector spinae; `strength` scales their thickness."""
     wall = smooth_max(spot.inner - _muscle_thickness(spot, strength), trunk.rise * (spot.c - 262.0), 30.0)
     back = _paraspinal(spot, strength)
-    return smooth_min(smooth_min(wall, back, 24.0), _shoulders(trunk, spot, strength), 26.0), back
+    return smooth_min(smooth_min(wall, back, 34.0), _shoulders(trunk, spot, strength), 26.0), back
 
 
 def fat_thickness(spot: Spot, mean):
@@ -82,8 +82,8 @@ def breast(centre: tuple, spot: Spot, volume) -> tuple:
     size = (volume / 430.0) ** (1.0 / 3.0) * 58.0
     x, y, z = centre
     turn = (0.0, 0.0, -28.0)
-    whole = ellipsoid(spot.folded, (x, y, z), (1.08 * size, 0.70 * size, size), turn)
-    gland = ellipsoid(spot.folded, (x + 0.05 * size, y + 0.16 * size, z), (0.66 * size, 0.36 * size, 0.62 * size), turn)
+    whole = ellipsoid(spot.folded, (x, y, z), (1.22 * size, 0.58 * size, 1.12 * size), turn)
+    gland = ellipsoid(spot.folded, (x + 0.05 * size, y + 0.16 * size, z), (0.72 * size, 0.30 * size, 0.66 * size), turn)
     return whole, gland
 
 
@@ -95,7 +95,7 @@ def layers(trunk: Trunk, spot: Spot, edge, values) -> list[Layer]:
     if "breast_volume" in values:
         centre = breast_place(trunk)
         whole, gland = staged(lambda s: breast(centre, s, values["breast_volume"]), spot)
-        outline = smooth_min(outline, whole, 24.0)
+        outline = smooth_min(outline, whole, 30.0)
         share = jnp.clip(0.75 - 0.007 * (values["age"] - 20.0), 0.2, 0.75)
         coats = [layer(coverage(jnp.maximum(gland, 4.0 - flesh), edge), breast_glandular=share, adipose=1.0 - share)]
     plane = 0.35 + 0.03 * values["subcutaneous_fat"]

@@ -133,7 +133,7 @@ def ct_wire_parts(
     length: float = 40.0,
 ) -> list[Part]:
     """The water body and the steel wire along z at `offset`; mm."""
-    if not 0 < diameter < body_diameter / 2 - np.hypot(*offset):
+    if not 0 < diameter < body_diameter / 2 - np.hypot(offset[0], offset[1]):
         raise InputError(
             f"a wire of {diameter:g} mm at {tuple(offset)} mm does not fit a body of {body_diameter:g} mm"
         )

@@ -51,9 +51,7 @@ class Box(Body):
 
     def chord(self, start: Place, step: Place) -> Array:
         """The share of the segment inside."""
-        return chord.overlap(
-            *(chord.in_slab(p, d, e / 2) for p, d, e in zip(start, step, self.size, strict=True))
-        )
+        return chord.overlap(*map(chord.in_slab, start, step, jnp.asarray(self.size) / 2))
 
     def spectrum(self, k: Place) -> Array:
         """Π edge sinc(edge × k)."""

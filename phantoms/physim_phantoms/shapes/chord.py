@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .frame import dot
+
 Interval = tuple[Array, Array]
 
 
@@ -14,12 +16,11 @@ def in_quadric(start: tuple[Array, ...], step: tuple[Array, ...]) -> Interval:
     The discriminant comes from the point nearest to the centre and the roots from the stable form q/A and C/q, so that
     neither far sources nor rays along a cylinder cancel.
     """
-    squared = sum(d * d for d in step)
-    along = sum(p * d for p, d in zip(start, step, strict=True))
-    outside = sum(p * p for p in start) - 1
+    squared, along, outside = dot(step, step), dot(start, step), dot(start, start) - 1
     moving = squared > jnp.finfo(squared.dtype).tiny ** 0.5
     a = jnp.where(moving, squared, 1)
-    nearest = sum((p - along / a * d) ** 2 for p, d in zip(start, step, strict=True))
+    foot = [p - along / a * d for p, d in zip(start, step, strict=True)]
+    nearest = dot(foot, foot)
     hit = moving & (nearest < 1)
     root = jnp.sqrt(jnp.where(hit, a * (1 - nearest), 1))
     q = -(along + jnp.where(along >= 0, root, -root))

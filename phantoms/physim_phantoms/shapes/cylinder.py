@@ -57,19 +57,21 @@ class Cylinder(Body):
         """The share of the segment inside."""
         x, y = [(p / self.radius, d / self.radius) for p, d in zip(start[:2], step[:2], strict=True)]
         around = chord.in_quadric((x[0], y[0]), (x[1], y[1]))
-        return chord.overlap(around, chord.in_slab(start[2], step[2], self.length / 2))
+        return chord.overlap(around, chord.in_slab(start[2], step[2], jnp.asarray(self.length) / 2))
 
     def spectrum(self, k: Place) -> Array:
         """πR²L × 2 J₁(x)/x × sinc(L k_z)."""
         x, y, z = k
-        across = 4 * np.pi**2 * self.radius**2 * (x * x + y * y)
+        across = 4 * np.pi**2 * jnp.asarray(self.radius) ** 2 * (x * x + y * y)
         return self.volume * transforms.disc(across) * jnp.sinc(self.length * z)
 
     def cell_mean(self, place: Place, edges: Float[Array, "3 3"]) -> Array:
         """The share of each cell inside: the share within the mantle times the share between the ends."""
-        weight = 1 / (self.radius * self.radius)
+        weight = jnp.asarray(self.radius) ** -2.0
         mantle = coverage.quadric(place, (weight, weight, 0 * weight), edges)
-        return mantle * coverage.slab(place[2], self.length / 2, coverage.widths((0.0, 0.0, 1.0), edges))
+        return mantle * coverage.slab(
+            place[2], jnp.asarray(self.length) / 2, coverage.widths((0.0, 0.0, 1.0), edges)
+        )
 
     def half_width(self, direction: Float[Array | np.ndarray, "3"]) -> Width:
         """R √(n_x² + n_y²) + |n_z| L / 2."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from . import chord, coverage, transforms
-from .frame import Matrix, Scalar, Vector, leaf, lengths, rotation_matrix
+from .frame import Matrix, Scalar, Vector, dot, leaf, lengths, rotation_matrix
 from .shape import Body, Place, Width
 
 
@@ -47,7 +47,7 @@ class Ellipsoid(Body):
 
     def profile(self, place: Place) -> Array:
         """1 inside, 0 outside."""
-        return jnp.where(sum(u * u for u in self._scaled(place)) <= 1, 1.0, 0.0).astype(place[0].dtype)
+        return jnp.where(dot(self._scaled(place), self._scaled(place)) <= 1, 1.0, 0.0).astype(place[0].dtype)
 
     def chord(self, start: Place, step: Place) -> Array:
         """The share of the segment inside."""
@@ -55,13 +55,12 @@ class Ellipsoid(Body):
 
     def spectrum(self, k: Place) -> Array:
         """V × 3 (sin x − x cos x)/x³."""
-        return self.volume * transforms.ball(
-            4 * np.pi**2 * sum((a * q) ** 2 for a, q in zip(self.semi_axes, k, strict=True))
-        )
+        scaled = [a * q for a, q in zip(jnp.asarray(self.semi_axes), k, strict=True)]
+        return self.volume * transforms.ball(4 * np.pi**2 * dot(scaled, scaled))
 
     def cell_mean(self, place: Place, edges: Float[Array, "3 3"]) -> Array:
         """The share of each cell inside."""
-        return coverage.quadric(place, tuple(1 / (a * a) for a in self.semi_axes), edges)
+        return coverage.quadric(place, tuple(1 / (a * a) for a in jnp.asarray(self.semi_axes)), edges)
 
     def half_width(self, direction: Float[Array | np.ndarray, "3"]) -> Width:
         """√Σ (semi-axis × direction)²."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ def leaf(name: str, value, shape: tuple[int, ...]) -> Float[Array | np.ndarray, 
 
 def lengths(name: str, value, count: int | None = None) -> Float[Array | np.ndarray, "..."]:
     """`count` positive lengths in mm (one number stands for all of them), or a single one."""
-    if count is not None and np.ndim(value) == 0:
+    if count is not None and not isinstance(value, Sequence) and np.ndim(value) == 0:
         value = (value,) * count
     array = leaf(name, value, () if count is None else (count,))
     if is_concrete(array) and np.any(np.asarray(array) <= 0):
@@ -108,3 +108,12 @@ def components(vectors: Float[Array, "*points 3"], rotation) -> tuple[Array, Arr
     """World vectors resolved along the shape's axes."""
     own = vectors @ jnp.asarray(rotation)
     return own[..., 0], own[..., 1], own[..., 2]
+
+
+def dot(first: Iterable[Array], second: Iterable[Array]) -> Array:
+    """Σ first × second over components."""
+    products = [a * b for a, b in zip(first, second, strict=True)]
+    total = products[0]
+    for product in products[1:]:
+        total = total + product
+    return total

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .frame import Matrix, Scalar, Vector, leaf, lengths, rotation_matrix
+from .frame import Matrix, Scalar, Vector, dot, leaf, lengths, rotation_matrix
 from .shape import Body, Place, Width
 
 
@@ -52,11 +52,12 @@ class Gaussian(Body):
         """∫₀¹ of the Gaussian along the segment: its height at the nearest point of the line times a difference of erf."""
         p = [u / s for u, s in zip(start, self.sigma, strict=True)]
         d = [u / s for u, s in zip(step, self.sigma, strict=True)]
-        squared = sum(u * u for u in d)
+        squared = dot(d, d)
         moving = squared > jnp.finfo(squared.dtype).tiny ** 0.5
         squared = jnp.where(moving, squared, 1)
-        nearest = -sum(a * b for a, b in zip(p, d, strict=True)) / squared
-        height = jnp.exp(-0.5 * sum((a + nearest * b) ** 2 for a, b in zip(p, d, strict=True)))
+        nearest = -dot(p, d) / squared
+        foot = [a + nearest * b for a, b in zip(p, d, strict=True)]
+        height = jnp.exp(-0.5 * dot(foot, foot))
         slope = jnp.sqrt(squared / 2)
         span = jax.scipy.special.erf(slope * (1 - nearest)) + jax.scipy.special.erf(slope * nearest)
         return jnp.where(moving, height * span * np.sqrt(np.pi) / (2 * slope), self.profile(start))

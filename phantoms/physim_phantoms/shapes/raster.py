@@ -80,7 +80,7 @@ def _block(
         total, _ = jax.lax.scan(sheet, jnp.zeros(window[1:], edges.dtype), number + offsets)
         return total / oversampling
 
-    return body.value * jax.lax.map(slab, start[0] + jnp.arange(window[0]))
+    return jnp.asarray(body.value) * jax.lax.map(slab, start[0] + jnp.arange(window[0]))
 
 
 def _own_frame(body: Body, grid: Grid):

@@ -99,7 +99,7 @@ class Body(Shape):
     @property
     def integral(self) -> Float[Array, ""]:
         """The density's integral over space, value × mm³."""
-        return jnp.asarray(self.value) * self.volume
+        return self.volume * self.value
 
     def density(self, position: Points) -> Float[Array, "*points"]:
         """The value at positions, mm."""
@@ -162,22 +162,22 @@ class Sum(Shape):
 
 
 @eqx.filter_jit
-def _density(body: Body, position):
-    return body.value * body.profile(components(position - body.centre, body.rotation))
+def _density(body: Body, position) -> Array:
+    return jnp.asarray(body.value) * body.profile(components(position - body.centre, body.rotation))
 
 
 @eqx.filter_jit
-def _line_integral(body: Body, source, target):
+def _line_integral(body: Body, source, target) -> Array:
     step = target - source
     squared = jnp.sum(step * step, axis=-1)
     length = jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0)
     start = components(source - body.centre, body.rotation)
-    return body.value * length * body.chord(start, components(step, body.rotation))
+    return jnp.asarray(body.value) * length * body.chord(start, components(step, body.rotation))
 
 
 @eqx.filter_jit
-def _kspace(body: Body, k):
-    magnitude = body.value * body.spectrum(components(k, body.rotation))
+def _kspace(body: Body, k) -> Array:
+    magnitude = jnp.asarray(body.value) * body.spectrum(components(k, body.rotation))
     phase = 2 * np.pi * (k @ jnp.asarray(body.centre))
     return magnitude * jax.lax.complex(jnp.cos(phase), -jnp.sin(phase))
 

@@ -31,7 +31,13 @@ def volumes(maps, values, spacing=2.4):
     ml = {name: float(m[:, :, above].sum()) * spacing**3 / 1e3 for name, m in maps.items()}
     grey = ml["grey_matter"] + ml["deep_grey_matter"] + ml["cerebellum"]
     brain = sum(ml[name] for name in BRAIN)
-    return {"grey": grey, "white": ml["white_matter"], "brain": brain, "cavity": brain + ml["csf"], "csf": ml["csf"]}
+    return {
+        "grey": grey,
+        "white": ml["white_matter"],
+        "brain": brain,
+        "cavity": brain + ml["csf"],
+        "csf": ml["csf"],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,10 @@ def middle_aged():
     return maps_of(3, 45.0, "F")
 
 
-@pytest.mark.parametrize(("seed", "age", "sex"), [(11, 22.0, "M"), (12, 40.0, "F"), (13, 62.0, "M"), (14, 78.0, "F"), (15, 90.0, "M")])
+@pytest.mark.parametrize(
+    ("seed", "age", "sex"),
+    [(11, 22.0, "M"), (12, 40.0, "F"), (13, 62.0, "M"), (14, 78.0, "F"), (15, 90.0, "M")],
+)
 def test_volumes_lie_in_published_ranges(seed, age, sex):
     maps, values = maps_of(seed, age, sex)
     ml = volumes(maps, values)
@@ -58,12 +67,13 @@ def test_fractions_are_fractions(middle_aged):
 
 
 def test_one_brain_in_a_closed_skull(middle_aged):
-    maps, values = middle_aged
+    maps, _ = middle_aged
     brain = sum(maps[name] for name in BRAIN) > 0.5
     parts, number = ndimage.label(brain)
     sizes = ndimage.sum(brain, parts, range(1, number + 1))
     assert sizes.max() > 0.985 * brain.sum()
-    bone = maps["cortical_bone"] + maps["trabecular_bone"] + maps["red_marrow"] > 0.4
+    brain = parts == 1 + np.argmax(sizes)  # without the optic nerves in the orbits
+    bone = maps["cortical_bone"] + maps["trabecular_bone"] + maps["red_marrow"] > 0.3
     z = (np.arange(GRID.shape[2]) - (GRID.shape[2] - 1) / 2) * 2.4
     # The foramen magnum is open, as in life: the flood is let in everywhere above it.
     passable = ~bone
@@ -79,7 +89,7 @@ def test_one_brain_in_a_closed_skull(middle_aged):
 
 def test_a_hole_in_the_skull_would_be_seen(middle_aged):
     maps, _ = middle_aged
-    bone = maps["cortical_bone"] + maps["trabecular_bone"] + maps["red_marrow"] > 0.4
+    bone = maps["cortical_bone"] + maps["trabecular_bone"] + maps["red_marrow"] > 0.3
     bone[34:38, 40:44, 45:] = False
     flood, _ = ndimage.label(~bone)
     assert flood[0, 0, -1] == flood[36, 42, 48]
@@ -87,7 +97,7 @@ def test_a_hole_in_the_skull_would_be_seen(middle_aged):
 
 def test_cortex_is_a_ribbon(middle_aged):
     """Half the volume of grey matter over its mean distance to its border is the thickness of a sheet."""
-    maps, values = middle_aged
+    _, values = middle_aged
     fine = Grid((72, 84, 76), 0.8, (-28.4 + 22, -33.2 - 10, -29.6 + 35))
     key = jax.random.key(3)
     _, drawn = head_population.values_of(key, 45.0, "F", None, None, {})
@@ -95,7 +105,6 @@ def test_cortex_is_a_ribbon(middle_aged):
     half = ndimage.distance_transform_edt(grey, sampling=0.8)[grey]
     # A ribbon of thickness t has a mean distance t/4; two ribbons that touch in a closed sulcus have t/2.
     assert values["cortical_thickness"] / 4 < half.mean() < values["cortical_thickness"] / 2 + 0.3
-    del maps
 
 
 def test_ventricles_have_the_volume_asked_for():
@@ -187,5 +196,7 @@ def test_gradients_equal_differences(x64):
         return maps["csf"].sum() + 0.5 * maps["grey_matter"].sum()
 
     assert_gradient(fluid, base, tolerance=1e-4, step=1e-6, directions=2)
-    age = jax.grad(lambda a: head_population.values_of(key, a, "M", None, None, {})[1]["ventricle_volume"])(50.0)
+    age = jax.grad(lambda a: head_population.values_of(key, a, "M", None, None, {})[1]["ventricle_volume"])(
+        50.0
+    )
     assert float(age) > 0

@@ -57,10 +57,10 @@ def test_the_head_of_shepp_and_logan(x64):
     np.testing.assert_allclose(head.density(places), [2.0, 1.02, 1.0, 1.0, 1.04, 0.0], atol=1e-14)
     raised = shapes.shepp_logan_3d(100.0, shapes.MODIFIED_CONTRAST)
     np.testing.assert_allclose(raised.density(places), [1.0, 0.2, 0.0, 0.0, 0.4, 0.0], atol=1e-14)
-    # The left ventricle leans: its long axis points 108° from x, so its upper end lies further left than its middle.
-    lean = np.array([-22 + 38 * np.cos(np.deg2rad(108)), 38 * np.sin(np.deg2rad(108)), -25.0])
-    np.testing.assert_allclose(head.density(lean), 1.0, atol=1e-14)
-    np.testing.assert_allclose(head.density(lean * [-1, 1, 1] + [-44, 0, 0]), 1.02, atol=1e-14)
+    # The left ventricle leans: its long axis points 108° from x, so its lower end lies further right than its middle.
+    along = 38 * np.array([np.cos(np.deg2rad(108)), np.sin(np.deg2rad(108)), 0])
+    np.testing.assert_allclose(head.density(np.array([-22, 0, -25]) - along), 1.0, atol=1e-14)
+    np.testing.assert_allclose(head.density(np.array([-22, 0, -25]) - along * [-1, 1, 1]), 1.02, atol=1e-14)
     np.testing.assert_allclose(head.integral, head.kspace(np.zeros(3)), rtol=1e-14)
 
 

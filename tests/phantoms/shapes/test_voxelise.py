@@ -114,7 +114,7 @@ def test_voxels_of_a_gaussian(x64):
         return nrmse(blob.voxelise(grid, 1), 1.7 * np.einsum("x,y,z->xyz", *means))
 
     assert_order(error, (12, 18), order=4.0)
-    assert error(18) < 1e-4
+    assert error(18) < 2e-4
 
 
 def test_objects_thinner_than_a_voxel(x64):
@@ -125,7 +125,9 @@ def test_objects_thinner_than_a_voxel(x64):
     np.testing.assert_allclose(total, wire.volume, rtol=0.01)
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    "name", ["ellipsoid", "box", *(pytest.param(n, marks=pytest.mark.slow) for n in ("cylinder", "gaussian"))]
+)
 def test_gradients_and_traced_places(name, x64):
     """A weighted sum of the voxels by every parameter; the traced shape visits all voxels, with the same numbers."""
     grid = Grid((10, 10, 10), 1.5)
