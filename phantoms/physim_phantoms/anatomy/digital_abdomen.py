@@ -1,4 +1,4 @@
-"""A digital abdomen: liver, spleen, kidneys, pancreas, stomach, bowel, great vessels, lumbar spine, what lies above the diaphragm."""
+"""A digital abdomen: liver, spleen, kidneys, pancreas, stomach, bowel, great vessels, lumbar spine, and the lung bases."""
 
 from __future__ import annotations
 
@@ -8,37 +8,28 @@ from . import trunk_body, trunk_parameters
 from .population import is_male
 
 
-def abdomen_parameters(key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> dict:
-    """The drawn values of the patient that `abdomen` makes from the same arguments: plain numbers that a record can store.
-
-    Given back to `abdomen` with the same key they make the same patient. Names, units and ranges: `trunk_parameters.RANGES`.
-    """
-    sex, values = _values(key, age, sex, height, weight, parameters)
-    return trunk_parameters.as_plain(sex, values)
-
-
 def abdomen(
     grid: Grid, key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters
 ) -> Phantom:
-    """A procedural chest of an adult, supine, arms overhead; the world origin is mid-chest (T7/T8), mid-depth.
+    """A procedural abdomen of an adult who lies on the back, arms overhead.
+
+    The world origin is the middle of the body at the upper belly (the middle of the second lumbar vertebra).
 
     - `age`: 18 to 95 years; `sex`: "F" or "M"; `height`: cm; `weight`: kg. What is not given is drawn.
-    - `parameters`: any name of `abdomen_parameters`, for example `lung_capacity` (mL), `heart_volume` (mL),
-      `inspiration` (share of the capacity), `subcutaneous_fat` (mm). Giving one leaves the other draws unchanged.
+    - `parameters`: any other name of `abdomen_parameters`, for example `liver_volume` and `visceral_fat` (mL), `bowel_gas` (share of the bowel), `subcutaneous_fat` (mm).
+      Giving one leaves all other draws that do not follow from it unchanged.
 
-    Differentiable in every number. The same key gives the same trunk as `abdomen`, seen through another window.
-    Good values: 1.5 mm, `Grid((256, 192, 220), 1.5)`; 3 mm for a quick look.
-    Raises `ValueError` for values out of range and unknown names.
+    Differentiable in every number; the same key gives the same person as `chest`, seen through another window.
+    Sources of the distributions: `trunk_parameters`. Good values: 1.5 mm, `Grid((256, 192, 220), 1.5)`; 3 mm, `Grid((128, 96, 110), 3.0)`, for a quick look.
+    Raises `ValueError` for values out of range and for unknown names (with the nearest known one).
     """
-    sex, values = _values(key, age, sex, height, weight, parameters)
-    return Phantom.from_fractions(grid, trunk_body.render(grid, key, values, is_male(sex), True))
+    sex, values = trunk_parameters.patient(key, age, sex, height, weight, parameters)
+    return Phantom.from_fractions(grid, trunk_body.render(grid, key, values, is_male(sex), False))
 
 
-def _values(key, age, sex, height, weight, parameters) -> tuple[str, dict]:
-    """The sex and the values, given or drawn."""
-    given = {"age": age, "height": height, "weight": weight, **parameters}
-    given = {name: value for name, value in given.items() if value is not None}
-    sex = trunk_parameters.chosen_sex(key, sex)
-    return sex, trunk_parameters.draw_trunk(key, sex, given)
+def abdomen_parameters(key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> dict:
+    """The values of the patient that `abdomen` makes from the same arguments, as plain numbers that a record can store.
 
-
+    Given back to `abdomen` with the same key they make the same patient. Units and ranges: `trunk_parameters.RANGES`.
+    """
+    return trunk_parameters.as_plain(*trunk_parameters.patient(key, age, sex, height, weight, parameters))

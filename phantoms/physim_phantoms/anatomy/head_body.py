@@ -177,8 +177,12 @@ def ventricle_scale(values: dict, scale):
     return (values["ventricle_volume"] / (reference * scale**3)) ** (1.0 / power)
 
 
-@eqx.filter_jit
 def render(grid: Grid, key, values: dict, centre: tuple[float, float, float]) -> dict:
     """Tissue fractions on a grid whose world origin is at `centre` of average brain space."""
+    return _render(grid, key, values, np.asarray(centre))  # an array: one compilation for brain and head
+
+
+@eqx.filter_jit
+def _render(grid: Grid, key, values: dict, centre) -> dict:
     body, edge = make_body(key, values), mean_spacing(grid)
     return on_grid(grid, lambda p: evaluate(body, p, edge, jnp.asarray(centre, dtype=float)))

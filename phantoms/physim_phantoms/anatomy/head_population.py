@@ -70,7 +70,7 @@ def _draw_brain(draw: Draws, age, height, male: bool) -> None:
     draw("asymmetry", 1.2, 0.4)
     draw("atrophy", 0.15 + 0.06 * decades + 0.010 * decades**2, 0.12)
     draw("cortical_thickness", 2.75 - 0.04 * decades, 0.1)
-    draw("gyral_width", 10.2, 0.45)
+    draw("gyral_width", 10.9, 0.45)
     draw("sulcal_depth", 16.0, 0.8)
     larger = 1.1 if male else 1.0
     mean = larger * (14.0 + 1.2 * decades + 0.65 * decades**2)

@@ -10,7 +10,7 @@ from .organs_diaphragm import dome_height
 from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk
 
-_REFERENCE_VOLUME = 640.0  # mL of the shape below at size 1
+_REFERENCE_VOLUME = 569.0  # mL of the shape below at size 1
 
 
 def heart_place(trunk: Trunk, volume) -> tuple:

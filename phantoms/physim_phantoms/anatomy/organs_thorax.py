@@ -12,8 +12,8 @@ from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk, bump
 
 
-def airways(trunk: Trunk, male: bool) -> tuple[Rods, Rods]:
-    """Trachea with the main bronchi, and the gullet down to the stomach."""
+def airways(trunk: Trunk, male) -> tuple[Rods, Rods]:
+    """Trachea with the main bronchi, and the gullet down to the stomach; `male` (0 or 1) widens the trachea."""
     rows = [
         (0, 24, 340), (0, 20, 270), (1.5, 19, 235), (3, 16, 192),
         (3, 16, 192), (20, 14, 178), (42, 14, 164),
@@ -21,7 +21,7 @@ def airways(trunk: Trunk, male: bool) -> tuple[Rods, Rods]:
         (-3, 8, 340), (-5, 6, 250), (-5, 6, 190), (-6, 10, 140), (-10, 22, 100), (-16, 30, 66), (-26, 38, 42),
     ]  # fmt: skip
     places = trunk.along(rows)
-    radii = np.array([1.0, 1.0, 1.0, 1.0, 0.85, 0.8, 0.62, 0.75, 0.7, 0.58]) * (8.8 if male else 7.4)
+    radii = np.array([1.0, 1.0, 1.0, 1.0, 0.85, 0.8, 0.62, 0.75, 0.7, 0.58]) * (7.4 + 1.4 * male)
     return Rods.chains(places[:10], [4, 3, 3], radii), Rods.chain(places[10:], 6.5)
 
 
@@ -67,7 +67,7 @@ def fissures(top: tuple, spot: Spot):
 def layers(top: tuple, spot: Spot, edge, lung, speck) -> list[Layer]:
     """Air-filled tissue, with a little more blood where it hangs lowest, and the fissures."""
     low = jnp.clip(0.5 - 0.5 * spot.forward, 0.0, 1.0)
-    share = 0.01 + 0.05 * low * low + 0.12 * jnp.clip(speck - 1.3, 0.0, 1.0)
+    share = 0.01 + 0.04 * low * low + 0.12 * jnp.clip(speck - 1.3, 0.0, 1.0)
     thin = jnp.clip(0.5 / edge, 0.0, 0.4) * jnp.clip(1.2 - fissures(top, spot) / edge, 0.0, 1.0)
     return [
         layer(coverage(lung, edge), lung=1.0 - share, blood=share),

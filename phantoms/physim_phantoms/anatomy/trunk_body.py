@@ -47,7 +47,7 @@ class Body(eqx.Module):
     parts: dict[str, Any]
 
 
-def make_body(key, values: dict, male: bool) -> Body:
+def make_body(key, values: dict, male) -> Body:
     """The body of one patient; the key decides what the values leave open: trees, folds and textures."""
     trunk = trunk_parameters.frame(values)
     noise = jax.random.normal(jax.random.fold_in(key, 0xB0D), (900, 3))
@@ -155,10 +155,17 @@ def _chest(body: Body, spot: Spot, edge) -> list[Layer]:
 
 
 @eqx.filter_jit
-def render(grid: Grid, key, values: dict, male: bool, chest: bool) -> dict:
-    """Tissue fractions on a grid whose origin lies in the middle of the body at chest or belly level."""
+def _render(grid: Grid, key, values: dict, male, chest: bool) -> dict:
     body = make_body(key, values, male)
     edge = mean_spacing(grid)
     z_0 = body.trunk.level(CHEST_LEVEL if chest else ABDOMEN_LEVEL)
     y_0 = body.trunk.wall(z_0)[1]
     return on_grid(grid, lambda p: evaluate(body, (p[0], p[1] + y_0, p[2] + z_0), edge, chest))
+
+
+def render(grid: Grid, key, values: dict, male: bool, chest: bool) -> dict:
+    """Tissue fractions on a grid whose origin lies in the middle of the body at chest or belly level.
+
+    One compilation serves every patient on a grid of one shape, men and women.
+    """
+    return _render(grid, key, trunk_parameters.complete(values), jnp.asarray(float(male)), chest)

@@ -132,7 +132,7 @@ def _draw_belly(draw: Draws, height, weight, male: bool) -> None:
 
 
 # Lungs of the reference wall, mL: measured on the finished shape, per mm for the diaphragm, per mL for the heart.
-_LUNGS, _MEDIASTINUM, _PER_LIFT, _PER_HEART = 6600.0, 603.0, 20.4, 1.59
+_LUNGS, _MEDIASTINUM, _PER_LIFT, _PER_HEART = 6414.0, 640.0, 20.0, 1.41
 
 
 def frame(values: dict) -> Trunk:
@@ -153,6 +153,18 @@ def frame(values: dict) -> Trunk:
     return Trunk(rise, width, depth, (0.55 * swell, 1.5 * swell), bend, lift)
 
 
+def complete(values: dict) -> dict:
+    """The values that the shape needs; a man's breast is 20 mL (ICRP Publication 89: 25 g)."""
+    return {"breast_volume": jnp.asarray(20.0), **values}
+
+
 def as_plain(sex: str, values: dict) -> dict:
     """The values as a record can store them: a string and Python numbers."""
     return {"sex": sex, **{name: float(jnp.asarray(v)) for name, v in values.items()}}
+
+
+def patient(key, age, sex: str | None, height, weight, parameters: dict) -> tuple[str, dict]:
+    """The sex and the values of a patient, given or drawn; unknown names and values out of range are refused."""
+    given = {"age": age, "height": height, "weight": weight, **parameters}
+    sex = chosen_sex(key, sex)
+    return sex, draw_trunk(key, sex, {name: value for name, value in given.items() if value is not None})

@@ -91,20 +91,18 @@ def layers(trunk: Trunk, spot: Spot, edge, values) -> list[Layer]:
     """Skin, fat, muscle with thin planes of fat between its layers, and the fat that lies behind all organs."""
     flesh, back = staged(lambda s: muscle(trunk, s, values["muscle"]), spot)
     thick = staged(lambda s: fat_thickness(s, values["subcutaneous_fat"]), spot)
-    outline, coats = flesh - thick, []
-    if "breast_volume" in values:
-        centre = breast_place(trunk)
-        whole, gland = staged(lambda s: breast(centre, s, values["breast_volume"]), spot)
-        outline = smooth_min(outline, whole, 30.0)
-        share = jnp.clip(0.75 - 0.007 * (values["age"] - 20.0), 0.2, 0.75)
-        coats = [layer(coverage(jnp.maximum(gland, 4.0 - flesh), edge), breast_glandular=share, adipose=1.0 - share)]
+    centre = breast_place(trunk)
+    whole, gland = staged(lambda s: breast(centre, s, values["breast_volume"]), spot)
+    outline = smooth_min(flesh - thick, whole, 30.0)
+    gland = jnp.maximum(jnp.maximum(gland, 4.0 - flesh), outline + 2.0 * _SKIN)
+    share = jnp.clip(0.75 - 0.007 * (values["age"] - 20.0), 0.2, 0.75)
     plane = 0.35 + 0.03 * values["subcutaneous_fat"]
     between = jnp.minimum(jnp.abs(spot.inner - 13.0) - plane, jnp.abs(back) - plane)
     thin = jnp.clip(2.0 * plane / edge, 0.0, 1.0)
     return [
         layer(coverage(outline, edge), skin=1.0),
         layer(coverage(outline + _SKIN, edge), adipose=1.0),
-        *coats,
+        layer(coverage(gland, edge), breast_glandular=share, adipose=1.0 - share),
         layer(coverage(flesh, edge), muscle=1.0),
         layer(coverage(jnp.maximum(between, flesh + 3.0), edge) * thin, adipose=1.0),
         layer(coverage(cavity(trunk, spot), edge), adipose=1.0),
