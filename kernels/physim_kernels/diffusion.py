@@ -18,7 +18,7 @@ from numba.np.numpy_support import carray
 from . import bridge
 
 DEPTH = 4  # steps in one sweep
-SLAB = 24  # planes in one slab, about: its neighbours repeat DEPTH (DEPTH - 1) plane steps for each DEPTH SLAB
+SLAB = 24  # planes in one slab, about; for each DEPTH * SLAB plane steps, DEPTH * (DEPTH - 1) are done twice
 
 
 def _gain_row(gain, i, j):

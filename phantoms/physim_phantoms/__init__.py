@@ -4,11 +4,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import anatomy as anatomy, qa as qa, shapes as shapes
+    from . import anatomy as anatomy
+    from . import qa as qa
+    from . import shapes as shapes
     from ._checks import InputError as InputError
     from .grid import Grid as Grid
     from .phantom import Phantom as Phantom
-    from .tissue import TISSUES as TISSUES, Tissue as Tissue
+    from .tissue import TISSUES as TISSUES
+    from .tissue import Tissue as Tissue
 
 _HOME = {
     "anatomy": None,

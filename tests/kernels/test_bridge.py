@@ -30,9 +30,10 @@ def run(code: str, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("row", physim_kernels.status(), ids=lambda row: f"{row.kernel}-{row.precision}")
-def test_every_kernel_is_live_here(row):
-    assert row.live, row.reason
+def test_every_kernel_is_live_here():
+    rows = physim_kernels.status()
+    assert {row.kernel for row in rows} >= {"sample", "sample_transpose", "diffusion", "diffusion_map"}
+    assert not [f"{row.kernel} {row.precision}: {row.reason}" for row in rows if not row.live]
 
 
 def test_openmp_serves_the_threads():

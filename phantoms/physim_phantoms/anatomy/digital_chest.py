@@ -16,18 +16,21 @@ def chest(
     The world origin is the middle of the body at mid-chest (between the seventh and eighth thoracic vertebra).
 
     - `age`: 18 to 95 years; `sex`: "F" or "M"; `height`: cm; `weight`: kg. What is not given is drawn.
-    - `parameters`: any other name of `chest_parameters`, for example `lung_capacity` and `heart_volume` (mL), `inspiration` (share of the capacity), `subcutaneous_fat` (mm).
-      Giving one leaves all other draws that do not follow from it unchanged.
+    - `parameters`: any other name of `chest_parameters`, for example `lung_capacity` and
+      `heart_volume` (mL), `inspiration` (share of the capacity), `subcutaneous_fat` (mm). Giving one leaves all draws that do not follow from it unchanged.
 
     Differentiable in every number; the same key gives the same person as `abdomen`, seen through another window.
-    Sources of the distributions: `trunk_parameters`. Good values: 1.5 mm, `Grid((256, 192, 220), 1.5)`; 3 mm, `Grid((128, 96, 110), 3.0)`, for a quick look.
+    Sources of the distributions: `trunk_parameters`.
+    Good values: 1.5 mm, `Grid((256, 192, 220), 1.5)`; 3 mm, `Grid((128, 96, 110), 3.0)`, for a quick look.
     Raises `ValueError` for values out of range and for unknown names (with the nearest known one).
     """
     sex, values = trunk_parameters.patient(key, age, sex, height, weight, parameters)
     return Phantom.from_fractions(grid, trunk_body.render(grid, key, values, is_male(sex), True))
 
 
-def chest_parameters(key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters) -> dict:
+def chest_parameters(
+    key, *, age=None, sex: str | None = None, height=None, weight=None, **parameters
+) -> dict:
     """The values of the patient that `chest` makes from the same arguments, as plain numbers that a record can store.
 
     Given back to `chest` with the same key they make the same patient. Units and ranges: `trunk_parameters.RANGES`.

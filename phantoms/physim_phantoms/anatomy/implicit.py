@@ -99,7 +99,9 @@ def box(place: Place, centre, half_edges, rounding: float = 0.0):
     return outside + inside - rounding
 
 
-def capsule(place: Place, start, end, start_radius, end_radius, stretch: Sequence[int | float] = (1.0, 1.0, 1.0)):
+def capsule(
+    place: Place, start, end, start_radius, end_radius, stretch: Sequence[int | float] = (1.0, 1.0, 1.0)
+):
     """Round rod between two points whose radius runs from one value to another; `stretch` widens it along an axis."""
     q = tuple(c / s for c, s in zip(shifted(place, start), stretch, strict=True))
     axis = tuple((e - b) / s for e, b, s in zip(end, start, stretch, strict=True))
@@ -109,10 +111,17 @@ def capsule(place: Place, start, end, start_radius, end_radius, stretch: Sequenc
     return (gap - (start_radius + along * (end_radius - start_radius))) * min(stretch)
 
 
-def tube(place: Place, points: Sequence[Sequence[int | float]], radii: Sequence[Any], blend: float = 2.0, stretch=(1.0, 1.0, 1.0)):
+def tube(
+    place: Place,
+    points: Sequence[Sequence[int | float]],
+    radii: Sequence[Any],
+    blend: float = 2.0,
+    stretch=(1.0, 1.0, 1.0),
+):
     """A chain of rods through `points` with a radius at each."""
     rods = [
-        capsule(place, points[i], points[i + 1], radii[i], radii[i + 1], stretch) for i in range(len(points) - 1)
+        capsule(place, points[i], points[i + 1], radii[i], radii[i + 1], stretch)
+        for i in range(len(points) - 1)
     ]
     return union(rods, blend)
 

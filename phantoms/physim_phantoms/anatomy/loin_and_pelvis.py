@@ -55,5 +55,3 @@ def bone_layers(trunk: Trunk, spot: Spot, edge, share) -> list[Layer]:
         layer(coverage(bone, edge), cortical_bone=1.0),
         layer(coverage(bone + 1.6, edge), trabecular_bone=share, red_marrow=1.0 - share),
     ]
-
-

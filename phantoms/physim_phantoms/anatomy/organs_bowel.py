@@ -61,7 +61,9 @@ def bowel(trunk: Trunk, noise, bends: Waves, stool: Waves) -> Bowel:
     moved = jnp.asarray(unit) + 0.09 * noise[: len(unit)]
     centre = points((4.0, 0.5 * (face + front) - 1.0, z))[0]
     reach = points((0.62 * half_width, 0.5 * (front - face) - 21.0, trunk.level(72.0)))[0]
-    small = Rods.chain(centre + moved * reach, 12.0 + 1.5 * noise[len(unit) : 2 * len(unit), 0].clip(-1.5, 1.5))
+    small = Rods.chain(
+        centre + moved * reach, 12.0 + 1.5 * noise[len(unit) : 2 * len(unit), 0].clip(-1.5, 1.5)
+    )
     return Bowel(small, _colon(trunk, noise[2 * len(unit) :]), bends, stool)
 
 

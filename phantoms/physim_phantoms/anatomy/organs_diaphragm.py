@@ -39,7 +39,14 @@ def diaphragm(trunk: Trunk) -> Diaphragm:
     """The diaphragm of one patient."""
     base = trunk.level(_BASE) + _FOLLOW * trunk.lift
     right, left = dome_height(trunk, True) - base, dome_height(trunk, False) - base
-    return Diaphragm(base, *trunk.wall(trunk.level(30.0)), right, left, trunk.level(-2.0) + _FOLLOW * trunk.lift, trunk.level(34.0))
+    return Diaphragm(
+        base,
+        *trunk.wall(trunk.level(30.0)),
+        right,
+        left,
+        trunk.level(-2.0) + _FOLLOW * trunk.lift,
+        trunk.level(34.0),
+    )
 
 
 def domes(shape: Diaphragm, spot: Spot):

@@ -25,7 +25,9 @@ def heart_place(trunk: Trunk, volume) -> tuple:
 def _axes(turn) -> tuple:
     """Unit vectors from base to apex, towards the right ventricle, and their normal; `turn` in the frontal plane."""
     angle = turn * np.pi / 180.0
-    down = jnp.stack([-0.66 * jnp.cos(angle) - 0.5 * jnp.sin(angle), -0.5 * jnp.cos(angle) + 0.66 * jnp.sin(angle)])
+    down = jnp.stack(
+        [-0.66 * jnp.cos(angle) - 0.5 * jnp.sin(angle), -0.5 * jnp.cos(angle) + 0.66 * jnp.sin(angle)]
+    )
     along = jnp.stack([down[0], jnp.full_like(down[0], 0.55), down[1]])
     along = along / jnp.linalg.norm(along)
     right = jnp.asarray([0.45, 0.85, 0.05], dtype=along.dtype)

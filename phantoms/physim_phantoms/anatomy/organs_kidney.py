@@ -28,7 +28,9 @@ def _centre(trunk: Trunk, right: bool, shift, size) -> tuple:
 def kidney(place: Place, centre, right: bool, size) -> tuple:
     """Distances to one kidney: parenchyma, pyramids, sinus and pelvis."""
     q = shifted(place, centre)
-    q = turned(((1.0 if right else -1.0) * q[0], q[1], q[2]), (-10.0, -11.0, 32.0))  # x points away from the hilum
+    q = turned(
+        ((1.0 if right else -1.0) * q[0], q[1], q[2]), (-10.0, -11.0, 32.0)
+    )  # x points away from the hilum
     q = tuple(c / size for c in q)
     bean = ellipsoid(q, (0.0, 0.0, 0.0), (28.0, 23.0, 54.0))
     notch = ellipsoid(q, (-25.0, 0.0, 0.0), (18.0, 12.0, 19.0))
@@ -63,7 +65,10 @@ def shape_of(trunk: Trunk, values: dict, right: bool) -> tuple:
 
 def nearest(shapes: Sequence[tuple], place: Place):
     """Distance to the fat around the nearer of the right and the left kidney."""
-    right, left = (kidney(place, centre, side, size)[0] for (centre, size), side in zip(shapes, (True, False), strict=True))
+    right, left = (
+        kidney(place, centre, side, size)[0]
+        for (centre, size), side in zip(shapes, (True, False), strict=True)
+    )
     return jnp.minimum(right, left) - _FAT
 
 

@@ -33,7 +33,9 @@ def mediastinum(spot: Spot, heart, vessels, pipes, gullet):
     # The septum is thin in front, and widens around the vessels towards the neck.
     middle = spot.x_spine - 6.0 * bump(spot.c, 130.0, 60.0) - 3.0
     septum = jnp.abs(spot.x - middle) - 6.0 - 22.0 * jnp.clip((spot.c - 200.0) / 60.0, 0.0, 1.5)
-    near = smooth_min(smooth_min(heart - 3.5, vessels - 2.0, 14.0), smooth_min(pipes - 4.0, gullet - 2.5, 10.0), 14.0)
+    near = smooth_min(
+        smooth_min(heart - 3.5, vessels - 2.0, 14.0), smooth_min(pipes - 4.0, gullet - 2.5, 10.0), 14.0
+    )
     return smooth_min(smooth_min(near, spine, 8.0), septum, 10.0)
 
 
@@ -60,7 +62,9 @@ def fissures(top: tuple, spot: Spot):
     slope = 60.0 / half_depth
     over = spot.c - 150.0 + 0.06 * (spot.folded[0] - 70.0)
     oblique = (over + slope * (spot.y - middle)) / jnp.sqrt(1.0 + slope**2)
-    horizontal = jnp.maximum(jnp.abs(over - 2.0 + 0.1 * (spot.y - middle)), jnp.maximum(-oblique, 10.0 - spot.x))
+    horizontal = jnp.maximum(
+        jnp.abs(over - 2.0 + 0.1 * (spot.y - middle)), jnp.maximum(-oblique, 10.0 - spot.x)
+    )
     return jnp.minimum(jnp.abs(oblique), horizontal)
 
 

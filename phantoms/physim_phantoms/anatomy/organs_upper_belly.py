@@ -18,7 +18,7 @@ from .stages import Layer, layer
 from .trunk_frame import Spot, Trunk, points, ramp, spots
 
 _SAMPLES = 6000  # places at which a volume is measured: 1 to 2 % for a liver
-_ROUNDS = 6
+_ROUNDS = 10
 _LIVER_SLOPE = 20.0  # mL that the liver loses per mm of its lower border
 _SPLEEN_ANGLE = -1.12  # rad from the back's middle, to the left
 
@@ -60,9 +60,11 @@ def upper_belly(trunk: Trunk, shape: Diaphragm, kidneys: Sequence, values: dict)
     return _fitted(trunk, shape, kidneys, organs, values["liver_volume"], values["spleen_volume"])
 
 
-def _fitted(trunk: Trunk, shape: Diaphragm, kidneys: Sequence, organs: UpperBelly, liver_volume, spleen_volume) -> UpperBelly:
+def _fitted(
+    trunk: Trunk, shape: Diaphragm, kidneys: Sequence, organs: UpperBelly, liver_volume, spleen_volume
+) -> UpperBelly:
     """Liver and spleen fitted, in a few rounds, on volumes measured at scattered places."""
-    wide, cell = scattered(_SAMPLES, (20.0, 50.0, -20.0), (150.0, 125.0, 150.0))
+    wide, cell = scattered(_SAMPLES, (20.0, 50.0, -45.0), (150.0, 125.0, 170.0))
     grown = 1.15 * trunk.width + 0.004 * trunk.belly[1]
     near, small = scattered(_SAMPLES // 2, (0.0, 0.0, 0.0), (55.0, 70.0, 75.0))
     guess, (x, y, z) = organs.size, organs.spleen
@@ -72,16 +74,19 @@ def _fitted(trunk: Trunk, shape: Diaphragm, kidneys: Sequence, organs: UpperBell
         jnp.concatenate([trunk.level(wide[2]) + trunk.lift, z + near[2] * guess]),
     )
     spot = spots(trunk, place)
-    inside = jnp.maximum(belly(shape, spot)[0], -nearest(kidneys, spot.place))
+    free = jnp.maximum(belly(shape, spot)[0], -nearest(kidneys, spot.place))
     where_liver, where_spleen = slice(None, _SAMPLES), slice(_SAMPLES, None)
-    pick = lambda part: jax.tree.map(lambda a: a[part], (spot, inside))
+    everything = (spot, free)
+    pick = lambda part: jax.tree.map(lambda a: a[part], everything)
     cell, small = cell * grown**2 * trunk.rise * 1e-3, small * guess**3 * 1e-3
 
     def step(state, _):
         shift, size = state
-        hepatic = jnp.sum(coverage(liver(organs, *pick(where_liver), shift), 14.0)) * cell
-        shift = jnp.clip(shift + (hepatic - liver_volume) / (_LIVER_SLOPE * trunk.width), -90.0, 90.0)
-        pulp = jnp.sum(coverage(spleen(organs, *pick(where_spleen), size), 8.0)) * small
+        spot, inside = pick(where_liver)
+        hepatic = jnp.sum(coverage(liver(organs, spot, inside, shift), 14.0)) * cell
+        shift = jnp.clip(shift + (hepatic - liver_volume) / (_LIVER_SLOPE * trunk.width), -150.0, 90.0)
+        spot, inside = pick(where_spleen)
+        pulp = jnp.sum(coverage(spleen(organs, spot, inside, size), 8.0)) * small
         return (shift, size * (spleen_volume / jnp.maximum(pulp, 5.0)) ** 0.42), None
 
     (shift, size), _ = jax.lax.scan(step, (organs.shift, organs.size), None, length=_ROUNDS)
@@ -110,7 +115,9 @@ def gallbladder(organs: UpperBelly, spot: Spot):
     size = organs.gallbladder_size
     x, y, z = organs.gallbladder
     z = z + organs.shift
-    body = ellipsoid(spot.place, (x, y, z - 2.0), (14.5 * size, 23.0 * size, 16.0 * size), (-24.0, 0.0, -12.0))
+    body = ellipsoid(
+        spot.place, (x, y, z - 2.0), (14.5 * size, 23.0 * size, 16.0 * size), (-24.0, 0.0, -12.0)
+    )
     axes = (8.0 * size, 15.0 * size, 8.0 * size)
     neck = ellipsoid(spot.place, (x - 8.0, y - 24.0 * size, z + 9.0 * size), axes, (-30.0, 0.0, -18.0))
     return smooth_min(body, neck, 8.0)
@@ -144,9 +151,12 @@ def stomach(trunk: Trunk, volume) -> Rods:
 def pancreas(trunk: Trunk, volume) -> Rods:
     """The pancreas from its head beside the second lumbar vertebra to its tail near the spleen."""
     path = trunk.along(
-        [(30, 28, -68), (26, 34, -48), (6, 42, -36), (-22, 35, -29), (-48, 17, -18), (-70, 0, -6)], 0.5 * trunk.lift
+        [(30, 28, -68), (26, 34, -48), (6, 42, -36), (-22, 35, -29), (-48, 17, -18), (-70, 0, -6)],
+        0.5 * trunk.lift,
     )
-    return Rods.chain(path, jnp.asarray([12.0, 13.5, 9.0, 10.0, 10.5, 8.5]) * (volume / (60.0 * trunk.width**0.8)) ** 0.5)
+    return Rods.chain(
+        path, jnp.asarray([12.0, 13.5, 9.0, 10.0, 10.5, 8.5]) * (volume / (60.0 * trunk.width**0.8)) ** 0.5
+    )
 
 
 def layers(organs: UpperBelly, parts: dict, spot: Spot, edge, inside) -> tuple[list[Layer], dict]:

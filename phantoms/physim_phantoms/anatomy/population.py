@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +46,7 @@ class Draws:
             require_range(name, value, low, high, unit)
         self.ranges, self.given = ranges, given
         self.keys = dict(zip(ranges, jax.random.split(key, len(ranges)), strict=True))
-        self.values: dict[str, object] = {}
+        self.values: dict[str, Any] = {}
 
     def __call__(self, name: str, mean, sd):
         """The value called `name`: given, or truncated normal about `mean` within its range."""
@@ -53,7 +54,9 @@ class Draws:
         value = self.given.get(name)
         if value is None:
             margin = 1e-3 * (high - low)
-            value = truncated_normal(self.keys[name], jnp.clip(mean, low + margin, high - margin), sd, low, high)
+            value = truncated_normal(
+                self.keys[name], jnp.clip(mean, low + margin, high - margin), sd, low, high
+            )
         self.values[name] = jnp.asarray(value, dtype=float)
         return self.values[name]
 

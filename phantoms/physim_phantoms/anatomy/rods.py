@@ -45,7 +45,9 @@ class Rods(eqx.Module):
         """Several sets as one."""
         return cls(*(jnp.concatenate([getattr(p, f) for p in parts]) for f in ("starts", "ends", "radii")))
 
-    def distance(self, place: Place, blend: float = 0.0, stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)):
+    def distance(
+        self, place: Place, blend: float = 0.0, stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ):
         """Distance to the nearest rod, seams rounded over `blend` mm; `stretch` (at least 1) widens along an axis."""
         factor = jnp.asarray(stretch, dtype=self.starts.dtype)
         scaled = tuple(c / s for c, s in zip(place, stretch, strict=True))
@@ -96,11 +98,13 @@ def _branches(leaves: int, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return np.array(parents), np.array(places), np.array(counts, dtype=float)
 
 
-def tree(noise, root, centre, semi_axes, leaves: int, tip_radius, offset: int = 0, jitter: float = 0.12) -> Rods:
+def tree(
+    noise, root, centre, semi_axes, leaves: int, tip_radius, offset: int = 0, jitter: float = 0.12
+) -> Rods:
     """A branching tree from `root` into an ellipsoid; a branch that serves n tips is n^(1/2.4) times as wide as a tip.
 
-    Standard normal `noise` "node 3" (more rows than nodes) moves every node by `jitter` of the ellipsoid's size. The power lies between equal area (2) and Murray's
-    law (3; Proc Natl Acad Sci 12 (1926) 207).
+    Standard normal `noise` "node 3" (at least a row a node) moves every node by `jitter` of the ellipsoid's size. The
+    power lies between equal area (2) and Murray's law (3; Proc Natl Acad Sci 12 (1926) 207).
     """
     parents, places, counts = _branches(leaves, offset)
     moves = jitter * noise[: len(places)] * (counts < leaves)[:, None] / (1.0 + 0.3 * counts[:, None] ** 0.5)

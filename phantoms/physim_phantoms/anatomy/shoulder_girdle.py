@@ -24,9 +24,13 @@ def girdle(trunk: Trunk) -> tuple[Rods, Rods]:
         (138.0 * w, y - 58.0, z + 12.0),
     )
     z, y = trunk.level(240.0), trunk.spine(trunk.level(240.0))[1]
-    spine = points((78.0 * w, y - 42.0, z - 12.0), (112.0 * w, y - 38.0, z + 4.0), (146.0 * w, y - 16.0, z + 16.0))
+    spine = points(
+        (78.0 * w, y - 42.0, z - 12.0), (112.0 * w, y - 38.0, z + 4.0), (146.0 * w, y - 16.0, z + 16.0)
+    )
     glenoid = points((124.0 * w, y - 22.0, z - 8.0), (140.0 * w, y - 6.0, z - 2.0))
-    arm = points((160.0 * w, y + 4.0, z + 2.0), (172.0 * w, y + 6.0, z + 30.0), (192.0 * w, y + 12.0, z + 140.0))
+    arm = points(
+        (160.0 * w, y + 4.0, z + 2.0), (172.0 * w, y + 6.0, z + 30.0), (192.0 * w, y + 12.0, z + 140.0)
+    )
     thin = Rods.join(
         Rods.chain(collar, jnp.asarray([8.0, 6.2, 5.4, 5.4, 6.5])),
         Rods.chain(spine, jnp.asarray([3.0, 4.5, 5.5])),
@@ -53,5 +57,9 @@ def layers(trunk: Trunk, thin: Rods, arm: Rods, spot: Spot, edge, share) -> list
     humerus = arm.distance(spot.folded, 8.0)
     return [
         layer(coverage(jnp.minimum(flat, humerus), edge), cortical_bone=1.0),
-        layer(coverage(jnp.minimum(flat + 1.5, humerus + 2.5), edge), trabecular_bone=share, yellow_marrow=1.0 - share),
+        layer(
+            coverage(jnp.minimum(flat + 1.5, humerus + 2.5), edge),
+            trabecular_bone=share,
+            yellow_marrow=1.0 - share,
+        ),
     ]

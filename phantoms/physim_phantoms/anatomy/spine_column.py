@@ -54,7 +54,13 @@ def arches(trunk: Trunk) -> Rods:
     # Thoracic spinous processes point down, lumbar ones straight back.
     tip = (zero, back - pick(27.0, 24.0) * size, z - pick(6.0, 20.0) * size)
     side = (pick(40.0, 31.0) * size, root[1] - pick(2.0, 12.0) * size, z + 4.0 * size)
-    parts = ((pedicle, root, 4.4, 4.6), (root, lamina, 4.2, 3.6), (root, facet, 4.6, 4.6), (lamina, tip, 3.2, 3.4), (root, side, 4.2, 3.2))
+    parts = (
+        (pedicle, root, 4.4, 4.6),
+        (root, lamina, 4.2, 3.6),
+        (root, facet, 4.6, 4.6),
+        (lamina, tip, 3.2, 3.4),
+        (root, side, 4.2, 3.2),
+    )
     column = lambda place: jnp.stack(jnp.broadcast_arrays(*place), axis=1)
     return Rods.join(
         *(Rods(column(s), column(e), jnp.stack([r * size, q * size], axis=1)) for s, e, r, q in parts)
@@ -86,7 +92,11 @@ def layers(processes: Rods, spot: Spot, edge, share) -> list[Layer]:
     return [
         layer(coverage(disc, edge), intervertebral_disc=1.0),
         layer(coverage(jnp.minimum(body, arch), edge), cortical_bone=1.0),
-        layer(coverage(jnp.minimum(body + _SHELL, arch + 2.0), edge), trabecular_bone=share, yellow_marrow=1.0 - share),
+        layer(
+            coverage(jnp.minimum(body + _SHELL, arch + 2.0), edge),
+            trabecular_bone=share,
+            yellow_marrow=1.0 - share,
+        ),
         layer(coverage(ring, edge), csf=1.0),
         layer(coverage(cord, edge), white_matter=1.0),
     ]

@@ -52,7 +52,7 @@ def make_body(key, values: dict, male) -> Body:
     trunk = trunk_parameters.frame(values)
     noise = jax.random.normal(jax.random.fold_in(key, 0xB0D), (900, 3))
     waves = noise[700:].reshape(-1)[: 4 * 14 * 8].reshape(4, 14, 8)
-    lung_bends, specks, bowel_bends, stool = (_field(w, l) for w, l in zip(waves, _WAVELENGTHS, strict=True))
+    lung_bends, specks, bowel_bends, stool = (_field(w, r) for w, r in zip(waves, _WAVELENGTHS, strict=True))
     shape = organs_diaphragm.diaphragm(trunk)
     kidneys = [organs_kidney.shape_of(trunk, values, right) for right in (True, False)]
     pipes, gullet = organs_thorax.airways(trunk, male)
@@ -100,7 +100,8 @@ def evaluate(body: Body, place: Place, edge, chest: bool) -> dict:
     coats += _belly(body, spot, edge)
     coats += _chest(body, spot, edge)
     if chest:
-        coats += staged(lambda s: shoulder_girdle.layers(trunk, *parts["girdle"], s, edge, share), spot)
+        thin, arm = parts["girdle"]
+        coats += staged(lambda s: shoulder_girdle.layers(trunk, thin, arm, s, edge, share), spot)
     else:
         coats += staged(lambda s: loin_and_pelvis.bone_layers(trunk, s, edge, share), spot)
     coats += staged(lambda s: ribs.layers(parts["ribs"], parts["cartilages"], s, edge, share), spot)
@@ -116,7 +117,8 @@ def _belly(body: Body, spot: Spot, edge) -> list[Layer]:
     coats += staged(lambda s: loin_and_pelvis.muscle_layers(trunk, parts["psoas"], s, edge), spot)
     right, left = parts["kidneys"]
     (first, near), (second, far) = staged(
-        lambda s: (organs_kidney.layers(right, s, edge, True), organs_kidney.layers(left, s, edge, False)), spot
+        lambda s: (organs_kidney.layers(right, s, edge, True), organs_kidney.layers(left, s, edge, False)),
+        spot,
     )
     organs, distances = staged(
         lambda a: organs_upper_belly.layers(parts["upper_belly"], parts, a[0], edge, a[1]), (spot, inside)
@@ -126,7 +128,8 @@ def _belly(body: Body, spot: Spot, edge) -> list[Layer]:
     for other in distances.values():
         nearest = jnp.minimum(nearest, other)
     bowel = staged(
-        lambda a: organs_bowel.layers(*a[:1], edge, *a[1:], parts["bowel"], values["bowel_gas"]), (spot, inside, nearest)
+        lambda a: organs_bowel.layers(a[0], edge, a[1], a[2], parts["bowel"], values["bowel_gas"]),
+        (spot, inside, nearest),
     )
     pipes = [layer(coverage(vessels, edge), muscle=1.0), layer(coverage(vessels + 1.0, edge), blood=1.0)]
     return [*coats, *organs, *first, *second, *bowel, *pipes]
@@ -137,7 +140,9 @@ def _chest(body: Body, spot: Spot, edge) -> list[Layer]:
     trunk, parts = body.trunk, body.parts
     heart, blood = staged(lambda s: organs_heart.chambers(parts["heart"], s), spot)
     vessels = staged(lambda s: parts["chest_vessels"].distance(s.place, 4.0), spot)
-    pipes, gullet = staged(lambda s: tuple(parts[n].distance(s.place, 3.0) for n in ("pipes", "gullet")), spot)
+    pipes, gullet = staged(
+        lambda s: tuple(parts[n].distance(s.place, 3.0) for n in ("pipes", "gullet")), spot
+    )
 
     def lungs(arguments):
         spot, *organs = arguments
@@ -148,7 +153,9 @@ def _chest(body: Body, spot: Spot, edge) -> list[Layer]:
     lung = staged(lungs, (spot, heart, vessels, pipes, gullet))
     trees = parts["trees"]
     bent, speck = staged(lambda s: (lung_trees.folded(trees, s), trees.specks(s.place)[0]), spot)
-    coats = staged(lambda a: organs_thorax.layers(parts["apices"], a[0], edge, a[1], a[2]), (spot, lung, speck))
+    coats = staged(
+        lambda a: organs_thorax.layers(parts["apices"], a[0], edge, a[1], a[2]), (spot, lung, speck)
+    )
     coats += staged(lambda a: lung_trees.layers(trees, a[0], a[1], edge), (bent, lung))
     coats += organs_heart.layers(heart, blood, vessels, edge)
     return coats + organs_thorax.pipe_layers(pipes, gullet, edge)
@@ -168,4 +175,4 @@ def render(grid: Grid, key, values: dict, male: bool, chest: bool) -> dict:
 
     One compilation serves every patient on a grid of one shape, men and women.
     """
-    return _render(grid, key, trunk_parameters.complete(values), jnp.asarray(float(male)), chest)
+    return _render(grid, key, trunk_parameters.complete(values), jnp.asarray(male, dtype=float), chest)

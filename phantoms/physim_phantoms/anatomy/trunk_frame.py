@@ -21,7 +21,9 @@ from .stages import staged
 # Heights of body plus disc, mm, for 170 cm: thoracic 12 up to 1 (286 mm together), lumbar 1 down to 5 (179 mm).
 THORACIC = (28.5, 27.5, 26.5, 25.5, 24.8, 24.0, 23.3, 22.6, 22.0, 21.4, 20.8, 20.0)
 LUMBAR = (34.5, 35.5, 36.5, 36.5, 36.0)
-DISCS = np.concatenate([-np.cumsum(LUMBAR)[::-1], [0.0], np.cumsum(THORACIC)])  # below lumbar 5 up to above thoracic 1
+DISCS = np.concatenate(
+    [-np.cumsum(LUMBAR)[::-1], [0.0], np.cumsum(THORACIC)]
+)  # below lumbar 5 up to above thoracic 1
 
 # Inner surface of the trunk wall (pleura above, peritoneum below), mm: height, half width, front, back from the spine.
 _WALL = np.array(
@@ -47,7 +49,9 @@ _WALL = np.array(
 # Height and how far the spine's middle lies in front of that of the twelfth thoracic vertebra, at 40° and 50°.
 _SPINE = np.array([(-230, -48), (-179, -2), (-100, 12), (-30, 8), (20, 0), (160, -16), (286, 4)], dtype=float)
 # Heights, half widths and half depths of the vertebral bodies.
-_VERTEBRA = np.array([(-230, -160, 0, 150, 286), (32, 26, 20, 14.5, 15), (16, 17.5, 16, 13.5, 9)], dtype=float)
+_VERTEBRA = np.array(
+    [(-230, -160, 0, 150, 286), (32, 26, 20, 14.5, 15), (16, 17.5, 16, 13.5, 9)], dtype=float
+)
 _POWER = 2.35  # of the superellipse of a cross-section: between an ellipse (2) and a box
 
 
@@ -114,7 +118,13 @@ class Trunk(eqx.Module):
         """Half width, middle and half depth of the inner wall's cross-section at height z, mm."""
         heights, wide, front, back = _WALL.T
         low = np.clip((60.0 - heights) / 120.0, 0.0, 1.0)  # 1 in the abdomen, 0 in the thorax
-        rows = jnp.stack([wide * self.width + low * self.belly[0], front * self.depth + low * self.belly[1], back * self.depth])
+        rows = jnp.stack(
+            [
+                wide * self.width + low * self.belly[0],
+                front * self.depth + low * self.belly[1],
+                back * self.depth,
+            ]
+        )
         half_width, y_front, y_back = curve(z / self.rise, heights, rows)
         y_back = self.spine(z)[1] + y_back
         return half_width, 0.5 * (y_front + y_back), 0.5 * (y_front - y_back)
@@ -197,7 +207,18 @@ def spots(trunk: Trunk, place: Place) -> Spot:
         x, y, z = place
         one = jnp.ones_like(z)
         (wide, middle, deep), (d_wide, d_middle, d_deep) = jax.jvp(trunk.wall, (z,), (one,))
-        return Spot(x, y, z, z / trunk.rise, *trunk.spine(z), *trunk.vertebra(z), wide, middle, deep, (d_wide, d_middle, d_deep))
+        return Spot(
+            x,
+            y,
+            z,
+            z / trunk.rise,
+            *trunk.spine(z),
+            *trunk.vertebra(z),
+            wide,
+            middle,
+            deep,
+            (d_wide, d_middle, d_deep),
+        )
 
     def measure(spot: Spot):
         def level(x, y, wide, middle, deep):

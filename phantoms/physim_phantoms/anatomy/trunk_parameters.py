@@ -155,7 +155,7 @@ def frame(values: dict) -> Trunk:
 
 def complete(values: dict) -> dict:
     """The values that the shape needs; a man's breast is 20 mL (ICRP Publication 89: 25 g)."""
-    return {"breast_volume": jnp.asarray(20.0), **values}
+    return {"breast_volume": jnp.asarray(20.0, dtype=float), **values}
 
 
 def as_plain(sex: str, values: dict) -> dict:

@@ -83,7 +83,9 @@ def breast(centre: tuple, spot: Spot, volume) -> tuple:
     x, y, z = centre
     turn = (0.0, 0.0, -28.0)
     whole = ellipsoid(spot.folded, (x, y, z), (1.22 * size, 0.58 * size, 1.12 * size), turn)
-    gland = ellipsoid(spot.folded, (x + 0.05 * size, y + 0.16 * size, z), (0.72 * size, 0.30 * size, 0.66 * size), turn)
+    gland = ellipsoid(
+        spot.folded, (x + 0.05 * size, y + 0.16 * size, z), (0.72 * size, 0.30 * size, 0.66 * size), turn
+    )
     return whole, gland
 
 

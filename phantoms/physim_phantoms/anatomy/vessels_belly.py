@@ -29,8 +29,26 @@ _VEINS = [
     [(4, 32, -36), (-26, 30, -24), (-70, 0, -8)],  # splenic
     [(4, 34, -40), (6, 35, -76), (9, 36, -112)],  # superior mesenteric
 ]
-_VEIN_RADII = ((12.5, 12.0, 11.5, 11.0, 10.5), (5.5,) * 3, (5.5,) * 3, (3.8,) * 3, (3.8,) * 3, (5.5, 6, 6), (4.5, 4.2, 3.4), (4.4,) * 3)
-_VEIN_LIFT = ((1.0, 1.0, 0.4, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3, (0.0,) * 3, (0.0,) * 3, (0.6, 0.7, 0.8), (0.6,) * 3, (0.6, 0.4, 0.2))
+_VEIN_RADII = (
+    (12.5, 12.0, 11.5, 11.0, 10.5),
+    (5.5,) * 3,
+    (5.5,) * 3,
+    (3.8,) * 3,
+    (3.8,) * 3,
+    (5.5, 6, 6),
+    (4.5, 4.2, 3.4),
+    (4.4,) * 3,
+)
+_VEIN_LIFT = (
+    (1.0, 1.0, 0.4, 0.0, 0.0),
+    (0.0,) * 3,
+    (0.0,) * 3,
+    (0.0,) * 3,
+    (0.0,) * 3,
+    (0.6, 0.7, 0.8),
+    (0.6,) * 3,
+    (0.6, 0.4, 0.2),
+)
 
 
 def vessels(trunk: Trunk, diameter) -> Rods:
@@ -40,4 +58,6 @@ def vessels(trunk: Trunk, diameter) -> Rods:
     lift = np.concatenate([np.zeros(sum(lengths[:7])), *map(np.array, _VEIN_LIFT)])
     fixed = np.concatenate([np.repeat(_ARTERY_RADII, 3), *map(np.array, _VEIN_RADII)])
     aorta = 0.5 * diameter * np.array([0.72, 0.66, 0.6, 0.54])
-    return Rods.chains(trunk.along(rows, lift * trunk.lift), lengths, jnp.concatenate([aorta, jnp.asarray(fixed)]))
+    return Rods.chains(
+        trunk.along(rows, lift * trunk.lift), lengths, jnp.concatenate([aorta, jnp.asarray(fixed)])
+    )

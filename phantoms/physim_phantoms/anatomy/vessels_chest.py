@@ -40,14 +40,29 @@ def vessels(trunk: Trunk, volume, diameter) -> Rods:
     lift = 0.35 * (heart[2] - trunk.level(125.0))  # the vessels follow a heart that stands high
     knots = trunk.along(_KNOTS[:, :3], lift)
     knots = knots.at[:, 1].add(_KNOTS[:, 3] * (heart[1] - trunk.face(high)))
-    on_heart = np.array([(24, -10, 18), (34, -2, 40), (-2, 22, 30), (0, 10, 40), (38, -4, 24), (10, -42, 20)], dtype=float)
+    on_heart = np.array(
+        [(24, -10, 18), (34, -2, 40), (-2, 22, 30), (0, 10, 40), (38, -4, 24), (10, -42, 20)], dtype=float
+    )
     hung = heart + s * jnp.asarray(on_heart)
     # Where a vessel leaves the pericardium its height follows the spine, not the heart's size.
-    leave = lambda n, c: jnp.concatenate([hung[n : n + 1, :2], jnp.reshape(trunk.level(c) + lift, (1, 1))], axis=1)
-    veins = heart + jnp.stack([jnp.stack([jnp.asarray(x - 0.0), -46.0 * s, jnp.asarray(up)]) for x in (66.0, -26.0) for up in (8.0, 26.0)])
+    leave = lambda n, c: jnp.concatenate(
+        [hung[n : n + 1, :2], jnp.reshape(trunk.level(c) + lift, (1, 1))], axis=1
+    )
+    veins = heart + jnp.stack(
+        [
+            jnp.stack([jnp.asarray(x - 0.0), -46.0 * s, jnp.asarray(up)])
+            for x in (66.0, -26.0)
+            for up in (8.0, 26.0)
+        ]
+    )
     aorta = jnp.concatenate([hung[:1], leave(1, 172.0), knots[:8]])
     trunk_of_lungs = jnp.concatenate([hung[2:3], leave(3, 168.0), knots[22:23]])
     lungs = jnp.stack([jnp.broadcast_to(hung[5], (4, 3)), veins], axis=1).reshape(-1, 3)
     places = jnp.concatenate([aorta, trunk_of_lungs, knots[8:36], hung[4:5], lungs])
-    radii = jnp.concatenate([0.5 * diameter * np.array(_AORTA), np.array([13.0, 13.5, 12.0, *_BRANCHES, *_LUNGS, *_CAVAL, *(6.5,) * 8])])
+    radii = jnp.concatenate(
+        [
+            0.5 * diameter * np.array(_AORTA),
+            np.array([13.0, 13.5, 12.0, *_BRANCHES, *_LUNGS, *_CAVAL, *(6.5,) * 8]),
+        ]
+    )
     return Rods.chains(places, [10, 3, 4, 3, 4, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2], radii)

@@ -48,7 +48,9 @@ class Waves(eqx.Module):
             _, cosine = sine_cosine(place[0] * k[0] + place[1] * k[1] + place[2] * k[2] + phase)
             return tuple(total[c] + amplitude[c] * cosine for c in range(components)), None
 
-        total, _ = jax.lax.scan(add, (zero,) * components, (self.wave_vectors, self.phases, self.amplitudes.T))
+        total, _ = jax.lax.scan(
+            add, (zero,) * components, (self.wave_vectors, self.phases, self.amplitudes.T)
+        )
         return total
 
     def with_gradient(self, place: Place) -> tuple:
@@ -77,5 +79,7 @@ def sine_cosine(angle):
     sign = 1.0 - 2.0 * (turns - 2.0 * jnp.floor(0.5 * turns))
     s = r * r
     sine = r * (1 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 - s / 39916800)))))
-    cosine = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 - s * (1 / 3628800 - s / 479001600)))))
+    cosine = 1 + s * (
+        -1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 - s * (1 / 3628800 - s / 479001600))))
+    )
     return sign * sine, sign * cosine

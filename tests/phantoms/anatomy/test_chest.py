@@ -89,11 +89,13 @@ def test_one_canal_runs_through_the_whole_spine(seed, sex):
 
 def test_twelve_pairs_of_ribs_are_apart_from_one_another():
     bones, _ = cage(Trunk(*(jnp.asarray(v) for v in (1.0, 1.0, 1.0)), (0.0, 0.0), (1.0, 1.0, 0.0), 20.0), 1.0)
-    grid = Grid((160, 120, 160), 2.0, origin=(-160.0, -80.0, -40.0))
-    x, y, z = np.moveaxis(np.asarray(grid.centres()), -1, 0)
-    inside = bones.distance((jnp.abs(x), jnp.asarray(y), jnp.asarray(z)), 1.5, (1.0, 1.0, 1.7)) < 0.3
-    # Heads of ribs stand 2 cm apart from the middle, so the two sides do not touch.
-    assert len(components(np.asarray(inside), 30)) == 24
+    grid = Grid(
+        (70, 96, 160), 2.2, origin=(1.0, -80.0, -50.0)
+    )  # the right side: the left one is its mirror image
+    x, y, z = (jnp.asarray(c) for c in np.moveaxis(np.asarray(grid.centres()), -1, 0))
+    inside = np.asarray(bones.distance((x, y, z), 1.5, (1.0, 1.0, 1.7)) < 0.3)
+    assert len(components(inside, 30)) == 12
+    assert not inside[:4].any()  # nothing within 8 mm of the middle, where the other side begins
 
 
 def test_bone_is_a_plausible_part_of_the_chest():
@@ -139,7 +141,7 @@ def test_wrong_words_and_values_are_refused():
     key = jax.random.key(0)
     with pytest.raises(InputError, match="'heart_volume'"):
         chest_parameters(key, sex="M", heart_volum=700.0)
-    with pytest.raises(InputError, match="150 cm|between 140 and 210 cm"):
+    with pytest.raises(InputError, match="between 140 and 210 cm"):
         chest_parameters(key, sex="M", height=17.5)
     with pytest.raises(InputError, match='"F" or "M"'):
         chest_parameters(key, sex="male")
@@ -174,4 +176,6 @@ def test_gradients_equal_central_differences(x64):
     for n in range(6):
         move = step * jnp.eye(6)[n]
         numeric = (functional(here + move) - functional(here - move)) / (2 * step)
-        assert float(gradient[n]) == pytest.approx(float(numeric), rel=2e-4, abs=1e-6 * float(jnp.abs(gradient).max()))
+        assert float(gradient[n]) == pytest.approx(
+            float(numeric), rel=2e-4, abs=1e-6 * float(jnp.abs(gradient).max())
+        )
