@@ -17,7 +17,8 @@ def abdomen(
 
     - `age`: 18 to 95 years; `sex`: "F" or "M"; `height`: cm; `weight`: kg. What is not given is drawn.
     - `parameters`: any other name of `abdomen_parameters`, for example `liver_volume` and
-      `visceral_fat` (mL), `bowel_gas` (share of the bowel), `subcutaneous_fat` (mm). Giving one leaves all draws that do not follow from it unchanged.
+      `visceral_fat` (mL), `bowel_gas` (share of the bowel), `subcutaneous_fat` (mm).
+      Giving one leaves all draws that do not follow from it unchanged.
 
     Differentiable in every number; the same key gives the same person as `chest`, seen through another window.
     Sources of the distributions: `trunk_parameters`.

@@ -17,7 +17,8 @@ def chest(
 
     - `age`: 18 to 95 years; `sex`: "F" or "M"; `height`: cm; `weight`: kg. What is not given is drawn.
     - `parameters`: any other name of `chest_parameters`, for example `lung_capacity` and
-      `heart_volume` (mL), `inspiration` (share of the capacity), `subcutaneous_fat` (mm). Giving one leaves all draws that do not follow from it unchanged.
+      `heart_volume` (mL), `inspiration` (share of the capacity), `subcutaneous_fat` (mm).
+      Giving one leaves all draws that do not follow from it unchanged.
 
     Differentiable in every number; the same key gives the same person as `abdomen`, seen through another window.
     Sources of the distributions: `trunk_parameters`.

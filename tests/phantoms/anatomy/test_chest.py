@@ -12,10 +12,15 @@ from scipy import ndimage
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError
 from physim_phantoms.anatomy import chest, chest_parameters
+from physim_phantoms.anatomy.implicit import coverage
+from physim_phantoms.anatomy.organs_diaphragm import diaphragm, domes
+from physim_phantoms.anatomy.organs_heart import chambers
+from physim_phantoms.anatomy.organs_heart import heart as heart_of
 from physim_phantoms.anatomy.ribs import cage
 from physim_phantoms.anatomy.trunk_body import render
-from physim_phantoms.anatomy.trunk_frame import Trunk
-from physim_phantoms.anatomy.trunk_parameters import draw_trunk
+from physim_phantoms.anatomy.trunk_frame import Trunk, spots
+from physim_phantoms.anatomy.trunk_parameters import draw_trunk, frame
+from tests.helper import assert_gradient
 
 GRID = Grid((128, 96, 110), 3.0)
 PATIENTS = [(0, "M"), (1, "F")]
@@ -149,6 +154,25 @@ def test_wrong_words_and_values_are_refused():
         chest_parameters(key, age=7.0)
     with pytest.raises(InputError, match="breast_volume"):
         chest_parameters(key, sex="M", breast_volume=300.0)
+
+
+def test_gradients_of_wall_diaphragm_and_heart_equal_central_differences(x64):
+    drawn = draw_trunk(jax.random.key(3), "F", {})
+    x, y, z = np.moveaxis(
+        np.asarray(Grid((12, 10, 12), 26.0, origin=(-140.0, -80.0, -40.0)).centres()), -1, 0
+    )
+    place = tuple(jnp.asarray(c.ravel()) for c in (x, y, z))
+    names, scale = ("lung_capacity", "heart_volume", "height", "kyphosis"), np.array([100.0, 20.0, 1.0, 1.0])
+
+    def functional(shift):
+        moved = {**drawn, **{n: drawn[n] + s * d for n, s, d in zip(names, scale, shift, strict=True)}}
+        trunk = frame(moved)
+        spot = spots(trunk, place)
+        heart, _ = chambers(heart_of(trunk, moved["heart_volume"], moved["heart_turn"]), spot)
+        covers = (coverage(d, 26.0) for d in (spot.inner, domes(diaphragm(trunk), spot), heart))
+        return sum(jnp.sum(jnp.sin(place[2] + n) * c) for n, c in enumerate(covers))
+
+    assert_gradient(functional, jnp.full(4, 0.123), tolerance=1e-5, step=1e-6)
 
 
 @pytest.mark.slow
