@@ -16,13 +16,18 @@ def suggest(kind: str, name: str, known: Iterable[str]) -> InputError:
     options = sorted(known)
     folded = {option.lower(): option for option in options}
     near = difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(folded[n]) for n in near)}?" if near else f"known: {', '.join(options)}"
+    hint = (
+        f"did you mean {' or '.join(repr(folded[n]) for n in near)}?"
+        if near
+        else f"known: {', '.join(options)}"
+    )
     return InputError(f"unknown {kind} {name!r}; {hint}")
 
 
 def is_concrete(value: object) -> bool:
     """Whether `value` can be looked at now: False inside jit, grad and vmap, where checks must be skipped."""
-    jax = sys.modules.get("jax")  # while nobody has loaded JAX nothing is traced, and reading a recipe need not load it
+    # While nobody has loaded JAX nothing is traced, and reading a recipe need not load it.
+    jax = sys.modules.get("jax")
     return jax is None or not isinstance(value, jax.core.Tracer)
 
 
@@ -33,7 +38,9 @@ def require_finite(name: str, value: object) -> None:
     array = np.asarray(value)
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
-        raise InputError(f"{name} has {bad} NaN or infinite values of {array.size}; every value must be finite")
+        raise InputError(
+            f"{name} has {bad} NaN or infinite values of {array.size}; every value must be finite"
+        )
 
 
 def require_shape(name: str, value: object, shape: tuple[int, ...]) -> None:
@@ -50,4 +57,6 @@ def require_range(name: str, value: object, low: float, high: float, unit: str =
     array = np.asarray(value, dtype=float)
     if array.size and (not np.all(np.isfinite(array)) or array.min() < low or array.max() > high):
         shown = f"{array.min():g}" if array.size == 1 else f"values from {array.min():g} to {array.max():g}"
-        raise InputError(f"{name} is {shown}; it must lie between {low:g} and {high:g}{' ' + unit if unit else ''}")
+        raise InputError(
+            f"{name} is {shown}; it must lie between {low:g} and {high:g}{' ' + unit if unit else ''}"
+        )

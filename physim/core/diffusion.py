@@ -102,12 +102,12 @@ def react_diffuse(
     """
     u = jnp.asarray(u)
     rate = jnp.asarray(rate, u.dtype)
-    half = jnp.exp(0.5 * jnp.asarray(dt, u.dtype) * rate)
+    dt = jnp.asarray(dt, u.dtype)
+    half = jnp.exp(0.5 * dt * rate)
     half = half.reshape((1, 1, 1)) if half.ndim == 0 else half
-    scaled = tuple(jnp.asarray(dt, u.dtype) * c for c in (faces.x, faces.y, faces.z))
     if steps < 1:
         return u
-    return _march_of(steps)(logistic(u, half), scaled, half)
+    return _march_of(steps)(logistic(u, half), (faces.x, faces.y, faces.z), dt, half)
 
 
 def logistic(u, gain):
@@ -142,14 +142,14 @@ def _kernel(dtype):
     target = physim_kernels.ensure("diffusion", dtype)
     if target is None:
         return None
-    return lambda static, parameters, u: _call(target, u, parameters, jnp.ones((1, 1, 1), u.dtype), 1)
+    one = jnp.ones((1, 1, 1), dtype)
+    return lambda static, parameters, u: _call(target, u, parameters, one[0, 0, 0], one, 1)
 
 
-def _call(target: str, u, scaled, half, steps: int):
+def _call(target: str, u, faces, dt, half, steps: int):
     like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-    return jax.ffi.ffi_call(target, (like, like), vmap_method="sequential")(
-        u, *scaled, half, jnp.full((1,), steps, jnp.int32)
-    )[0]
+    numbers = dt.reshape(1), jnp.full((1,), steps, jnp.int32)
+    return jax.ffi.ffi_call(target, (like, like), vmap_method="sequential")(u, *faces, half, *numbers)[0]
 
 
 _DIFFUSION = linear_pair(
@@ -157,8 +157,9 @@ _DIFFUSION = linear_pair(
 )
 
 
-def _march_reference(steps: int, u, scaled, half):
+def _march_reference(steps: int, u, faces, dt, half):
     """All steps in plain JAX: a scan of checkpointed chunks, so that reverse mode keeps about 2 √steps states."""
+    scaled = tuple(dt * face for face in faces)
     whole = half * half
 
     def one(state, _):
@@ -172,17 +173,18 @@ def _march_reference(steps: int, u, scaled, half):
     return logistic(_reference((), scaled, u), half)
 
 
-def _march_forward(steps: int, u, scaled, half):
+def _march_forward(steps: int, u, faces, dt, half):
     """All steps, through the fused kernel where there is one."""
     target = physim_kernels.ensure("diffusion" if half.size == 1 else "diffusion_map", u.dtype)
     if target is None:
-        return _march_reference(steps, u, scaled, half)
+        return _march_reference(steps, u, faces, dt, half)
     return jax.lax.platform_dependent(
         u,
-        *scaled,
+        *faces,
+        dt,
         half,
-        cpu=lambda u, x, y, z, h: _call(target, u, (x, y, z), h, steps),
-        default=lambda u, x, y, z, h: _march_reference(steps, u, (x, y, z), h),
+        cpu=lambda u, x, y, z, dt, half: _call(target, u, (x, y, z), dt, half, steps),
+        default=lambda u, x, y, z, dt, half: _march_reference(steps, u, (x, y, z), dt, half),
     )
 
 
@@ -190,11 +192,11 @@ def _march_of(steps: int):
     """The march as a function whose primal is the kernel and whose derivative is that of the reference."""
 
     @jax.custom_jvp
-    def march(u, scaled, half):
-        return _march_forward(steps, u, scaled, half)
+    def march(u, faces, dt, half):
+        return _march_forward(steps, u, faces, dt, half)
 
     @march.defjvp
     def jvp(primals, tangents):
-        return jax.jvp(lambda u, s, h: _march_reference(steps, u, s, h), primals, tangents)
+        return jax.jvp(lambda *arguments: _march_reference(steps, *arguments), primals, tangents)
 
     return march
