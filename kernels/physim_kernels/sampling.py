@@ -1,8 +1,8 @@
 """Trilinear sampling at points, its derivatives along the axes, and the exact transposes; zero outside the volume.
 
 The weight of voxel i for a coordinate x is the hat max(0, 1 - |x - i|), or, along an axis whose `slope` flag is set, its
-derivative. The transpose sorts the points by their plane along x and lets one thread own each plane of the result:
-no races, and the same bits whatever the number of threads.
+derivative. The transpose sorts the points by their plane along x and lets one thread own each slab of the result: no races,
+and the same bits whatever the number of threads.
 """
 
 import numpy as np
@@ -11,7 +11,8 @@ from numba.np.numpy_support import carray
 
 from . import bridge
 
-CHUNKS = 64
+CHUNKS = 64  # of the points, for sorting
+SLAB = 16  # planes that one task fills, about; the points at its two edges are visited twice
 
 
 @njit(inline="always")
@@ -81,10 +82,12 @@ def _bin(points, n, shape, one):
 def sort_by_plane(points, shape, one):
     """Stable counting sort of the points by `_bin`; returns the order and where each bin starts."""
     count, bins = points.shape[0], shape[0] + 2
+    own = np.empty(count, np.int32)
     histogram = np.zeros((CHUNKS, bins), np.int64)
     for chunk in prange(CHUNKS):
         for n in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            histogram[chunk, _bin(points, n, shape, one)] += 1
+            own[n] = _bin(points, n, shape, one)
+            histogram[chunk, own[n]] += 1
     starts = np.zeros(bins + 1, np.int64)
     position = 0
     for b in range(bins):
@@ -94,12 +97,11 @@ def sort_by_plane(points, shape, one):
             histogram[chunk, b] = position
             position += held
     starts[bins] = position
-    order = np.empty(count, np.int64)
+    order = np.empty(count, np.uint32)
     for chunk in prange(CHUNKS):
         for n in range(chunk * count // CHUNKS, (chunk + 1) * count // CHUNKS):
-            b = _bin(points, n, shape, one)
-            order[histogram[chunk, b]] = n
-            histogram[chunk, b] += 1
+            order[histogram[chunk, own[n]]] = n
+            histogram[chunk, own[n]] += 1
     return order, starts
 
 
@@ -107,6 +109,12 @@ def sort_by_plane(points, shape, one):
 def _spread(plane, j, k, wy0, wy1, wz0, wz1):
     """Adds a weighted value to four voxels of a plane; what lies outside is dropped."""
     ny, nz = plane.shape
+    if 0 <= j < ny - 1 and 0 <= k < nz - 1:
+        plane[j, k] += wy0 * wz0
+        plane[j, k + 1] += wy0 * wz1
+        plane[j + 1, k] += wy1 * wz0
+        plane[j + 1, k + 1] += wy1 * wz1
+        return
     if 0 <= j < ny:
         if 0 <= k < nz:
             plane[j, k] += wy0 * wz0
@@ -121,22 +129,28 @@ def _spread(plane, j, k, wy0, wy1, wz0, wz1):
 
 @njit(parallel=True, cache=True, fastmath={"contract"})
 def _gather_planes(values, points, order, starts, slope_x, slope_y, slope_z, out):
-    """Each plane of the result collects from the points just below it and just above it."""
+    """Each slab of planes collects, in ascending order, the points between its planes and those just outside it."""
+    nx = out.shape[0]
     real = out.dtype.type
     one = real(1)
-    for i in prange(out.shape[0]):
-        plane = out[i]
-        plane[:] = one - one
-        for side in range(2):
-            for rank in range(starts[i + side], starts[i + side + 1]):
+    slabs = min(nx, 2 * max(1, nx // (2 * SLAB)))
+    for slab in prange(slabs):
+        first, stop = slab * nx // slabs, (slab + 1) * nx // slabs
+        out[first:stop] = one - one
+        for upper in range(first, stop + 1):
+            for rank in range(starts[upper], starts[upper + 1]):
                 n = order[rank]
                 x, y, z = points[n, 0], points[n, 1], points[n, 2]
-                wx0, wx1 = _weights(x - real(i - 1 + side), slope_x, one)
-                value = values[n] * (wx0 if side == 1 else wx1)
                 j, k = _lower(y), _lower(z)
+                wx0, wx1 = _weights(x - real(upper - 1), slope_x, one)
                 wy0, wy1 = _weights(y - real(j), slope_y, one)
                 wz0, wz1 = _weights(z - real(k), slope_z, one)
-                _spread(plane, j, k, value * wy0, value * wy1, wz0, wz1)
+                if upper > first:
+                    low = values[n] * wx0
+                    _spread(out[upper - 1], j, k, low * wy0, low * wy1, wz0, wz1)
+                if upper < stop:
+                    high = values[n] * wx1
+                    _spread(out[upper], j, k, high * wy0, high * wy1, wz0, wz1)
 
 
 @njit(cache=True)
@@ -178,6 +192,8 @@ def make_handler(real, code, forward):
             )
         shape = (bridge.size(volume, 0), bridge.size(volume, 1), bridge.size(volume, 2))
         count = bridge.size(values, 0)
+        if count >= 1 << 32:
+            return bridge.refuse(frame, "physim sampling: at most 2**32 - 1 points at a time")
         points = carray(bridge.as_pointer(bridge.data(bridge.argument(frame, 1)), real), (count, 3))
         slope = carray(bridge.as_pointer(bridge.data(bridge.argument(frame, 2)), types.int32), (3,))
         grid = carray(bridge.as_pointer(bridge.data(volume), real), shape)
