@@ -21,12 +21,14 @@ def one_size(spacing: float, cases: int, anatomy: str) -> dict:
         out = Path(folder) / "out"
         command = ["-m", "physim", "generate", "brain-glioma-mri", "--cases", str(cases), "--out", str(out)]
         start = time.perf_counter()
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, *command, "--anatomy", anatomy, "--set", f"grid.spacing={spacing}"],
-            check=True,
             capture_output=True,
+            text=True,
         )
         seconds = time.perf_counter() - start
+        if done.returncode:
+            sys.exit(f"physim generate failed: {done.stderr}")
         size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     return {
         "spacing_mm": spacing,

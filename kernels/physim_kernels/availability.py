@@ -2,9 +2,12 @@
 
 import importlib
 import os
+import tempfile
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +61,8 @@ def ensure(kernel: str, dtype) -> str | None:
         if target in _failed:
             return None
         try:
-            _registered[target] = _compile(kernel, precision, target)
+            with _one_process_at_a_time():
+                _registered[target] = _compile(kernel, precision, target)
         except Exception as error:
             # Whatever goes wrong below, the reference is right, and doctor tells the reason.
             _failed[target] = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -75,6 +79,26 @@ def _reason_against(kernel: str, precision: str) -> str:
     if precision not in {"float32", "float64"}:
         return f"no kernel for {precision}"
     return ""
+
+
+@contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Lets the processes of this user compile one after another; those that waited find the work done.
+
+    Two that save different signatures of one function at the same moment may give both the same file in Numba's disk
+    cache, and a later process would then run float64 code on float32 numbers.
+    """
+    try:
+        import fcntl
+
+        owner = f"{os.getuid()}-{zlib.crc32(os.fsencode(__file__)):08x}"
+        file = (Path(tempfile.gettempdir()) / f"physim-kernels-{owner}.lock").open("a")
+    except (ImportError, OSError):  # no such locks on Windows; no folder for temporary files
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _compile(kernel: str, precision: str, target: str) -> object:

@@ -94,6 +94,27 @@ def test_second_process_is_ready_within_a_second():
     assert int(files) > 0
 
 
+@pytest.mark.slow
+def test_processes_that_compile_at_once_do_not_mix_up_precisions(tmp_path):
+    """Numba's disk cache alone does mix them up, now and then."""
+    code = """
+        import sys
+        import jax, jax.numpy as jnp
+        from physim import core
+        for name in sys.argv[1].split():
+            with jax.enable_x64(name == "float64"):
+                volume = jnp.arange(27.0, dtype=name).reshape(3, 3, 3)
+                assert float(core.sample(volume, jnp.full((1, 3), 0.5, name))[0]) == 6.5
+        """
+    environment = os.environ | {"PYTHONPATH": PATH, "NUMBA_CACHE_DIR": str(tmp_path)}
+    start = lambda names: subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), names], env=environment
+    )
+    together = [start(names) for names in ("float32", "float64", "float64 float32")]
+    assert [process.wait() for process in together] == [0, 0, 0]
+    assert start("float32 float64").wait() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
