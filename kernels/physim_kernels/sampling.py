@@ -1,8 +1,8 @@
 """Trilinear sampling at points, its derivatives along the axes, and the exact transposes; zero outside the volume.
 
 The weight of voxel i for a coordinate x is the hat max(0, 1 - |x - i|), or, along an axis whose `slope` flag is set, its
-derivative. The transpose sorts the points by their plane along x and lets one thread own each slab of the result: no races,
-and the same bits whatever the number of threads.
+derivative. In the transpose one thread owns each slab of planes along x and picks the points that reach it, which are sorted
+by plane first if they lie scattered: no races, and the same bits whatever the number of threads.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from numba.np.numpy_support import carray
 
 from . import bridge
 
+BLOCK = 64  # consecutive points that are looked up together
 CHUNKS = 64  # of the points, for sorting
 SLAB = 16  # planes that one task fills, about; the points at its two edges are visited twice
 
@@ -127,37 +128,93 @@ def _spread(plane, j, k, wy0, wy1, wz0, wz1):
             plane[j + 1, k + 1] += wy1 * wz1
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
-def _gather_planes(values, points, order, starts, slope_x, slope_y, slope_z, out):
-    """Each slab of planes collects, in ascending order, the points between its planes and those just outside it."""
-    nx = out.shape[0]
+@njit(inline="always")
+def _give(value, points, n, upper, first, stop, slope_x, slope_y, slope_z, out):
+    """Adds one point's value to the planes below and above it, as far as they belong to the slab."""
     real = out.dtype.type
     one = real(1)
-    slabs = min(nx, 2 * max(1, nx // (2 * SLAB)))
+    x, y, z = points[n, 0], points[n, 1], points[n, 2]
+    j, k = _lower(y), _lower(z)
+    wx0, wx1 = _weights(x - real(upper - 1), slope_x, one)
+    wy0, wy1 = _weights(y - real(j), slope_y, one)
+    wz0, wz1 = _weights(z - real(k), slope_z, one)
+    if upper > first:
+        low = value * wx0
+        _spread(out[upper - 1], j, k, low * wy0, low * wy1, wz0, wz1)
+    if upper < stop:
+        high = value * wx1
+        _spread(out[upper], j, k, high * wy0, high * wy1, wz0, wz1)
+
+
+@njit(inline="always")
+def _slabs(nx):
+    """How many slabs of planes there are: an even number, none of them thin."""
+    return min(nx, 2 * max(1, nx // (2 * SLAB)))
+
+
+@njit(parallel=True, cache=True)
+def block_ranges(points, planes, one):
+    """The lowest and the highest bin that the points of each block can have; low > high where none is a number."""
+    count = points.shape[0]
+    blocks = (count + BLOCK - 1) // BLOCK
+    low, high = np.empty(blocks, np.int32), np.empty(blocks, np.int32)
+    for block in prange(blocks):
+        least, most = one * planes, -one
+        for n in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
+            x = points[n, 0]
+            least = x if x < least else least
+            most = x if x > most else most
+        low[block] = _lower(max(least, -one)) + 1
+        high[block] = _lower(min(most, one * planes)) + 1
+    return low, high
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def _collect_blocks(values, points, low, high, slope_x, slope_y, slope_z, out):
+    """Each slab of planes looks at the blocks that reach it: fast where neighbouring points lie close together."""
+    nx, count = out.shape[0], points.shape[0]
+    one = out.dtype.type(1)
+    slabs = _slabs(nx)
+    for slab in prange(slabs):
+        first, stop = slab * nx // slabs, (slab + 1) * nx // slabs
+        out[first:stop] = one - one
+        for block in range(low.size):
+            if high[block] < first or low[block] > stop:
+                continue
+            for n in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
+                upper = _bin(points, n, out.shape, one)
+                if first <= upper <= stop:
+                    _give(values[n], points, n, upper, first, stop, slope_x, slope_y, slope_z, out)
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def _collect_sorted(values, points, order, starts, slope_x, slope_y, slope_z, out):
+    """Each slab of planes collects, in ascending order, the sorted points between its planes and just outside it."""
+    nx = out.shape[0]
+    one = out.dtype.type(1)
+    slabs = _slabs(nx)
     for slab in prange(slabs):
         first, stop = slab * nx // slabs, (slab + 1) * nx // slabs
         out[first:stop] = one - one
         for upper in range(first, stop + 1):
             for rank in range(starts[upper], starts[upper + 1]):
                 n = order[rank]
-                x, y, z = points[n, 0], points[n, 1], points[n, 2]
-                j, k = _lower(y), _lower(z)
-                wx0, wx1 = _weights(x - real(upper - 1), slope_x, one)
-                wy0, wy1 = _weights(y - real(j), slope_y, one)
-                wz0, wz1 = _weights(z - real(k), slope_z, one)
-                if upper > first:
-                    low = values[n] * wx0
-                    _spread(out[upper - 1], j, k, low * wy0, low * wy1, wz0, wz1)
-                if upper < stop:
-                    high = values[n] * wx1
-                    _spread(out[upper], j, k, high * wy0, high * wy1, wz0, wz1)
+                _give(values[n], points, n, upper, first, stop, slope_x, slope_y, slope_z, out)
 
 
 @njit(cache=True)
 def sample_transpose(values, points, slope_x, slope_y, slope_z, out):
-    """The exact transpose of `sample` in the volume."""
-    order, starts = sort_by_plane(points, out.shape, out.dtype.type(1))
-    _gather_planes(values, points, order, starts, slope_x, slope_y, slope_z, out)
+    """The exact transpose of `sample` in the volume; only points that lie scattered need to be sorted."""
+    one = out.dtype.type(1)
+    low, high = block_ranges(points, out.shape[0], one)
+    reach = 0
+    for block in range(low.size):
+        reach += max(0, high[block] - low[block])
+    if reach <= SLAB * low.size:
+        _collect_blocks(values, points, low, high, slope_x, slope_y, slope_z, out)
+        return
+    order, starts = sort_by_plane(points, out.shape, one)
+    _collect_sorted(values, points, order, starts, slope_x, slope_y, slope_z, out)
 
 
 @njit(inline="always")

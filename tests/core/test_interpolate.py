@@ -145,3 +145,23 @@ def test_bad_shapes_are_refused():
         unchecked(core.sample)(jnp.ones((3, 3)), jnp.ones((1, 3)))
     with pytest.raises(InputError, match="points have shape"):
         unchecked(core.sample)(jnp.ones((3, 3, 3)), jnp.ones((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scattered", [False, True], ids=["grid", "scattered"])
+def test_transpose_of_many_points_close_together_or_scattered(dtype, scattered, x64):
+    """Both ways of finding the points of a slab, on more planes than one slab has, against sums by NumPy."""
+    shape, rng = (70, 5, 6), np.random.default_rng(11)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    points = (index + rng.uniform(-0.6, 0.6, 3)).astype(dtype)
+    points[::97] = np.nan  # belongs nowhere
+    points = rng.permutation(points) if scattered else points
+    values = rng.standard_normal(len(points)).astype(dtype)
+    truth = np.zeros(shape)
+    for offset in np.ndindex(2, 2, 2):
+        place = np.floor(points) + offset
+        inside = np.all((place >= 0) & (place < shape), axis=1)
+        weight = np.prod(1 - np.abs(points - place), axis=1) * values
+        np.add.at(truth, tuple(place[inside].astype(int).T), weight[inside])
+    found = core.sample_transpose(jnp.asarray(values), jnp.asarray(points), shape)
+    np.testing.assert_allclose(found, truth, atol=1e-6 if dtype == np.float32 else 1e-14)
