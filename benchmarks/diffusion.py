@@ -71,7 +71,9 @@ def one_size(n: int, bandwidth: float) -> dict:
         repeats=5 if n <= 128 else 3,
     )
     work = n**3 * STEPS
-    moved = 5 * 4 * work  # field and three face maps read, one field written, float32
+    # Field and three face maps read, one field written, float32: what a step alone must move. A share above 1 is possible,
+    # since one sweep over memory makes several steps.
+    moved = 5 * 4 * work
     return {
         "n": n,
         "voxel_steps_per_s": work / seconds["physim"],

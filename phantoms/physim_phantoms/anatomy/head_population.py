@@ -49,7 +49,9 @@ def draw_head(key, sex: str, given: dict) -> dict:
     Sources: brain and fluid over adult life Courchesne et al., Radiology 216 (2000) 672, and Good et al., NeuroImage 14
     (2001) 21; faster growth of the ventricles in old age Scahill et al., Arch Neurol 60 (2003) 989; thickness of the
     cortex Fischl and Dale, PNAS 97 (2000) 11050, its thinning Salat et al., Cereb Cortex 14 (2004) 721; skull thickness
-    Lynnerup, Forensic Sci Int 117 (2001) 45. The spreads of shape, of the face and of the scalp are choices made here.
+    Lynnerup, Forensic Sci Int 117 (2001) 45. The trends follow these sources; the curves (ventricles and atrophy by age,
+    mean skull thickness, spread of the intracranial volume) were fitted by eye to stay inside their ranges, and the
+    spreads of shape, of the face and of the scalp are choices made here.
     """
     male = is_male(sex)
     draw = Draws(key, RANGES, given)
