@@ -16,7 +16,8 @@ def physim(capsys, *arguments: object) -> tuple[int, list[str], list[str]]:
 
 
 def process(code: str, *arguments: object) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # Where a test fills the disk, Python would leave truncated byte code for every later process.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 

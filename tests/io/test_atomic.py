@@ -19,7 +19,8 @@ def names(folder: Path) -> list[str]:
 
 
 def run(code: str, *arguments: object, **options) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # Where a test fills the disk, Python would leave truncated byte code for every later process.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [*PYTHON, textwrap.dedent(code), *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **options)
 
