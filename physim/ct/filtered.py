@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-import physim_kernels
 from physim.core import linear_pair
 from physim_phantoms import Grid
 
 from .geometry import ParallelBeam
 from .joseph import hat
+from .ray_kernel import ray_kernel
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -153,30 +153,13 @@ def _reference_transpose(static, parameters, volume):
     return jax.lax.map(one, parameters)
 
 
-def _kernel(name: str, reference, shape_of):
-    """The compiled kernel of one direction, where there is one."""
-
-    def for_precision(dtype):
-        target = physim_kernels.ensure(name, dtype)
-        if target is None:
-            return None
-
-        def call(static, parameters, x):
-            if static[1][1] < 2:  # the kernel interpolates between pairs of columns
-                return reference(static, parameters, x)
-            made = jax.ShapeDtypeStruct((*shape_of(static), x.shape[2]), x.dtype)
-            return jax.ffi.ffi_call(target, made)(x, *parameters)
-
-        return call
-
-    return for_precision
-
-
 # static: the grid's shape in x and y, and (views, columns).
 _SMEAR = linear_pair(
     "parallel_smear",
     _reference,
     _reference_transpose,
-    forward_kernel=_kernel("parallel_smear", _reference, lambda static: static[0]),
-    transpose_kernel=_kernel("parallel_smear_transpose", _reference_transpose, lambda static: static[1]),
+    forward_kernel=ray_kernel("parallel_smear", _reference, lambda s: s[0], lambda s: s[1][1]),
+    transpose_kernel=ray_kernel(
+        "parallel_smear_transpose", _reference_transpose, lambda s: s[1], lambda s: s[1][1]
+    ),
 )

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-import physim_kernels
 from physim.core import linear_pair
 from physim_phantoms import Grid
 
 from .geometry import ParallelBeam
+from .ray_kernel import ray_kernel
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -119,30 +119,13 @@ def _crossing_weights(start, slope, planes: int, across: int) -> Float[Array, "p
     return hat(crossing[..., None] - index[1])
 
 
-def _kernel(name: str, reference, shape_of):
-    """The compiled kernel of one direction, where there is one."""
-
-    def for_precision(dtype):
-        target = physim_kernels.ensure(name, dtype)
-        if target is None:
-            return None
-
-        def call(static, parameters, x):
-            if min(static[0]) < 2:  # the kernel interpolates between pairs of voxels
-                return reference(static, parameters, x)
-            made = jax.ShapeDtypeStruct((*shape_of(static), x.shape[2]), x.dtype)
-            return jax.ffi.ffi_call(target, made)(x, *parameters)
-
-        return call
-
-    return for_precision
-
-
 # static: the grid's shape in x and y, and (views, columns).
 _JOSEPH = linear_pair(
     "parallel_joseph",
     _reference,
     _reference_transpose,
-    forward_kernel=_kernel("parallel_project", _reference, lambda static: static[1]),
-    transpose_kernel=_kernel("parallel_project_transpose", _reference_transpose, lambda static: static[0]),
+    forward_kernel=ray_kernel("parallel_project", _reference, lambda s: s[1], lambda s: min(s[0])),
+    transpose_kernel=ray_kernel(
+        "parallel_project_transpose", _reference_transpose, lambda s: s[0], lambda s: min(s[0])
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from physim.core import resample, warp
 from physim.io import SOURCES, fetch, load_mni152
+from physim.io.loaders import Announce, Progress
 from physim_phantoms import Grid, Phantom, anatomy
 from physim_phantoms.anatomy.waves import Waves
 
@@ -23,9 +24,6 @@ from .recipe_glioma import GliomaRecipe
 ATLAS_CENTRE = (0.0, -18.0, 4.0)  # mm in MNI space: the middle of the head that grows round the atlas
 _WAVELENGTH = 90.0  # mm: the bend moves lobes, not gyri
 _WAVES = 24
-
-Announce = Callable[[str], None] | None
-Progress = Callable[[int, int], None] | None
 
 
 def make_patient(

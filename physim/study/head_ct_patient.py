@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,15 +13,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from physim.core import resample
 from physim.io import SOURCES, fetch, load_cranium_ct
+from physim.io.loaders import Announce, Progress
 from physim_phantoms import Grid, Phantom, anatomy
 
 from .case_files import plain
 from .draws import named_key
 from .lesion_site import lesion_site
 from .recipe_head_ct import HeadCtRecipe
-
-Announce = Callable[[str], None] | None
-Progress = Callable[[int, int], None] | None
 
 
 def make_head(

@@ -37,7 +37,7 @@ def files(folder):
     return sorted(folder.glob("*.dcm"))
 
 
-def refused(folder, words, **options):
+def assert_refused(folder, words, **options):
     with pytest.raises(InputError, match=words) as caught:
         io.read_dicom_folder(folder, **options)
     assert "\n" not in str(caught.value)
@@ -77,8 +77,8 @@ def test_several_series_need_a_choice(folder):
     for series in (io.CTSeries(number=2, description="bone"), io.CTSeries(number=7, description="lung")):
         target = folder / f"s{series.number}"
         io.write_dicom_series(target, place(other), other, series, CASE)
-    refused(folder, r"3 series: .*2 \(CT bone, 5 slices\).*; choose one with series=")
-    refused(folder, "no series 4", series=4)
+    assert_refused(folder, r"3 series: .*2 \(CT bone, 5 slices\).*; choose one with series=")
+    assert_refused(folder, "no series 4", series=4)
     array, grid = io.read_dicom_folder(folder, series=7)
     np.testing.assert_allclose(array, place(grid), atol=0.51)
     uid = next(uid for uid, line in io.list_series(folder).items() if "bone" in line)
@@ -87,7 +87,7 @@ def test_several_series_need_a_choice(folder):
 
 def test_missing_slice_is_named(folder):
     files(folder)[2].unlink()
-    refused(
+    assert_refused(
         folder, r"gap between slice-000[24]\.dcm and slice-000[24]\.dcm is 4\.000 mm, the usual one 2\.000 mm"
     )
 
@@ -95,13 +95,13 @@ def test_missing_slice_is_named(folder):
 def test_slice_slightly_off_is_refused(folder):
     first, second = (np.array(pydicom.dcmread(p).ImagePositionPatient) for p in files(folder)[:2])
     edit(files(folder)[-1], ImagePositionPatient=list(first + 4.1 * (second - first)))
-    refused(folder, "gap")
+    assert_refused(folder, "gap")
 
 
 def test_two_volumes_in_one_series(folder):
     path = files(folder)[1]
     (folder / "copy.dcm").write_bytes(path.read_bytes())
-    refused(folder, "same place")
+    assert_refused(folder, "same place")
 
 
 def test_tilted_gantry(folder):
@@ -109,7 +109,7 @@ def test_tilted_gantry(folder):
         data = pydicom.dcmread(path)
         along = np.array(data.ImageOrientationPatient[3:]) * index * 0.5
         edit(path, ImagePositionPatient=list(np.array(data.ImagePositionPatient) + along))
-    refused(folder, r"14\.0 degrees")
+    assert_refused(folder, r"14\.0 degrees")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_tilted_gantry(folder):
 )
 def test_slices_that_do_not_belong_together(folder, change, words):
     edit(files(folder)[2], **change)
-    refused(folder, words)
+    assert_refused(folder, words)
 
 
 def test_one_slice_needs_a_thickness(folder):
@@ -134,14 +134,16 @@ def test_one_slice_needs_a_thickness(folder):
         path.unlink()
     assert io.read_dicom_folder(folder)[1].spacing[2] == 2.0
     edit(files(folder)[0], SliceThickness=None, SpacingBetweenSlices=None)
-    refused(folder, "thickness")
+    assert_refused(folder, "thickness")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.05, 0.3, 0.6, 0.95])
 def test_truncated_slice_is_named(folder, kept):
     path = files(folder)[2]
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    refused(folder, rf"{path.name} is (empty|no readable DICOM file, or truncated)|{path.name} has no ")
+    assert_refused(
+        folder, rf"{path.name} is (empty|no readable DICOM file, or truncated)|{path.name} has no "
+    )
 
 
 def test_compressed_without_decoder(folder):
@@ -153,7 +155,7 @@ def test_compressed_without_decoder(folder):
     data["PixelData"].is_undefined_length = True
     data.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.70")
     data.save_as(path)
-    refused(folder, "compressed .*JPEG Lossless.* no installed decoder|no readable DICOM")
+    assert_refused(folder, "compressed .*JPEG Lossless.* no installed decoder|no readable DICOM")
 
 
 def test_run_length_encoding_is_decoded(folder):
@@ -167,11 +169,11 @@ def test_run_length_encoding_is_decoded(folder):
 
 def test_no_images(tmp_path, folder):
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "no DICOM images")
-    refused(tmp_path / "serie", r"does not exist; did you mean series\?")
-    refused(files(folder)[0], "is a file")
+    assert_refused(tmp_path / "empty", "no DICOM images")
+    assert_refused(tmp_path / "serie", r"does not exist; did you mean series\?")
+    assert_refused(files(folder)[0], "is a file")
     (tmp_path / "empty" / "a.dcm").write_text("not DICOM")
-    refused(tmp_path / "empty", r"a\.dcm is no readable DICOM")
+    assert_refused(tmp_path / "empty", r"a\.dcm is no readable DICOM")
 
 
 def test_a_real_scanner_file_is_read():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..grid import Grid
 from ..phantom import Phantom
-from . import trunk_body, trunk_parameters
+from . import population, trunk_body, trunk_parameters
 from .population import is_male
 
 
@@ -36,4 +36,4 @@ def abdomen_parameters(
 
     Given back to `abdomen` with the same key they make the same patient. Units and ranges: `trunk_parameters.RANGES`.
     """
-    return trunk_parameters.as_plain(*trunk_parameters.patient(key, age, sex, height, weight, parameters))
+    return population.as_plain(*trunk_parameters.patient(key, age, sex, height, weight, parameters))

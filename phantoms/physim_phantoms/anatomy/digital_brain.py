@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..grid import Grid
 from ..phantom import Phantom
-from . import head_body, head_population
+from . import head_body, head_population, population
 
 
 def brain_parameters(
@@ -15,7 +15,7 @@ def brain_parameters(
     Given back to `brain` with the same key they make the same patient. Names, units, ranges: `head_population.RANGES`.
     """
     sex, values = head_population.values_of(key, age, sex, height, weight, parameters)
-    return head_population.as_plain(sex, values)
+    return population.as_plain(sex, values)
 
 
 def brain(

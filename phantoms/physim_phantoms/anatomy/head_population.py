@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from .._checks import InputError, is_concrete
-from .population import AGE_RANGE, Draws, draw_body, is_male
+from .population import AGE_RANGE, Draws, chosen_sex, draw_body, is_male
 
 RANGES: dict[str, tuple[float, float, str]] = {
     "age": (*AGE_RANGE, "years"),
@@ -31,16 +29,6 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "jaw_size": (0.9, 1.1, "(relative to the average)"),
     "nose_size": (0.8, 1.25, "(relative to the average)"),
 }
-
-
-def chosen_sex(key, sex: str | None) -> str:
-    """The given sex, checked, or one drawn from the key."""
-    if sex is None:
-        if not is_concrete(key):
-            raise InputError('sex cannot be drawn from a traced key; give sex="F" or sex="M"')
-        return "M" if bool(jax.random.bernoulli(jax.random.fold_in(key, 0x5E))) else "F"
-    is_male(sex)
-    return sex
 
 
 def draw_head(key, sex: str, given: dict) -> dict:
@@ -98,8 +86,3 @@ def values_of(key, age, sex: str | None, height, weight, parameters: dict) -> tu
     given = {name: value for name, value in given.items() if value is not None}
     sex = chosen_sex(key, sex)
     return sex, draw_head(key, sex, given)
-
-
-def as_plain(sex: str, values: dict) -> dict:
-    """The values as a record can store them: a string and Python numbers."""
-    return {"sex": sex, **{name: float(jnp.asarray(v)) for name, v in values.items()}}

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import InputError, require_range, suggest
+from .._checks import InputError, is_concrete, require_range, suggest
 
 AGE_RANGE = (18.0, 95.0)  # years; the sources below cover adults only
 
@@ -25,6 +25,16 @@ def is_male(sex: str) -> bool:
     if sex not in ("F", "M"):
         raise InputError(f'sex is {sex!r}; it must be "F" or "M" (the reference volumes are reported by sex)')
     return sex == "M"
+
+
+def chosen_sex(key, sex: str | None) -> str:
+    """The given sex, checked, or one drawn from the key."""
+    if sex is None:
+        if not is_concrete(key):
+            raise InputError('sex cannot be drawn from a traced key; give sex="F" or sex="M"')
+        return "M" if bool(jax.random.bernoulli(jax.random.fold_in(key, 0x5E))) else "F"
+    is_male(sex)
+    return sex
 
 
 def truncated_normal(key, mean, sd, low, high):
@@ -88,6 +98,11 @@ def fat_fraction(height, weight, age, male: bool):
     sex = float(male)
     percent = 64.5 - 848.0 / index + 0.079 * age - 16.4 * sex + 0.05 * sex * age + 39.0 * sex / index
     return jnp.clip(percent / 100, 0.06, 0.55)
+
+
+def as_plain(sex: str, values: dict) -> dict:
+    """The values as a record can store them: a string and Python numbers."""
+    return {"sex": sex, **{name: float(jnp.asarray(v)) for name, v in values.items()}}
 
 
 def low_discrepancy(number: int) -> np.ndarray:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from .._checks import InputError, is_concrete
-from .population import AGE_RANGE, Draws, body_surface, draw_body, fat_fraction, is_male
+from .population import AGE_RANGE, Draws, body_surface, chosen_sex, draw_body, fat_fraction, is_male
 from .trunk_frame import Trunk
 
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -45,16 +43,6 @@ RANGES: dict[str, tuple[float, float, str]] = {
 _LIVER, _SPLEEN, _KIDNEYS, _PANCREAS = (1800.0, 1400.0), (150.0, 130.0), (310.0, 275.0), (140.0, 120.0)
 _HEART_WITH_BLOOD = (840.0, 620.0)
 _REFERENCE_SURFACE = (1.90, 1.66)  # m²: 176 cm and 73 kg, 163 cm and 60 kg
-
-
-def chosen_sex(key, sex: str | None) -> str:
-    """The given sex, checked, or one drawn from the key."""
-    if sex is None:
-        if not is_concrete(key):
-            raise InputError('sex cannot be drawn from a traced key; give sex="F" or sex="M"')
-        return "M" if bool(jax.random.bernoulli(jax.random.fold_in(key, 0x5E))) else "F"
-    is_male(sex)
-    return sex
 
 
 def draw_trunk(key, sex: str, given: dict) -> dict:
@@ -156,11 +144,6 @@ def frame(values: dict) -> Trunk:
 def complete(values: dict) -> dict:
     """The values that the shape needs; a man's breast is 20 mL (ICRP Publication 89: 25 g)."""
     return {"breast_volume": jnp.asarray(20.0, dtype=float), **values}
-
-
-def as_plain(sex: str, values: dict) -> dict:
-    """The values as a record can store them: a string and Python numbers."""
-    return {"sex": sex, **{name: float(jnp.asarray(v)) for name, v in values.items()}}
 
 
 def patient(key, age, sex: str | None, height, weight, parameters: dict) -> tuple[str, dict]:
