@@ -14,12 +14,14 @@ import numpy as np
 
 # kernel -> (module, what its make_handler and warm_up take beside the precision)
 _KERNELS: dict[str, tuple[str, tuple]] = {
+    "back_projection": ("back_projection", (True,)),
+    "back_projection_transpose": ("back_projection", (False,)),
     "diffusion": ("diffusion", (True,)),
     "diffusion_map": ("diffusion", (False,)),
-    "parallel_project": ("parallel_beam", (True, True)),
-    "parallel_project_transpose": ("parallel_beam", (True, False)),
-    "parallel_smear": ("parallel_beam", (False, True)),
-    "parallel_smear_transpose": ("parallel_beam", (False, False)),
+    "helical_back_projection": ("helical_back_projection", (True,)),
+    "helical_back_projection_transpose": ("helical_back_projection", (False,)),
+    "ray_project": ("rays", (True,)),
+    "ray_project_transpose": ("rays", (False,)),
     "sample": ("sampling", (True,)),
     "sample_transpose": ("sampling", (False,)),
 }

@@ -55,6 +55,8 @@ def checked_energies(energies) -> Float[Array, "..."]:
             bad = values[~inside].ravel()[0]
             hint = "; divide electronvolts by 1000" if bad > 1000 else ""
             raise InputError(f"energy {bad:g} keV is outside {LOWEST:g}-{HIGHEST:g} keV{hint}")
+        # With its precision said: under jit, JAX 0.10 otherwise keeps the one in which it first saw a NumPy array.
+        energies = jnp.asarray(energies, jax.dtypes.canonicalize_dtype(values.dtype))
     array = jnp.asarray(energies)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 

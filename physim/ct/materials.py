@@ -23,7 +23,7 @@ class Basis(eqx.Module):
     coefficients: Float[Array, "k tissue"]
 
 
-def basis(tissues: tuple[Tissue, ...], energies: Float[Array, " energy"], count: int) -> Basis:
+def basis(tissues: tuple[Tissue, ...], energies: Float[Array | np.ndarray, " energy"], count: int) -> Basis:
     """The `count` functions of energy that describe the attenuation of all `tissues` best; exact for `count` tissues.
 
     Singular vectors of the tissues' attenuation relative to water's, per density: all tissues and energies count alike.
@@ -43,7 +43,9 @@ def basis(tissues: tuple[Tissue, ...], energies: Float[Array, " energy"], count:
     return Basis(functions * water, functions @ relative.T)
 
 
-def enough(tissues: tuple[Tissue, ...], energies: Float[Array, " energy"], tolerance: float = 1e-3) -> int:
+def enough(
+    tissues: tuple[Tissue, ...], energies: Float[Array | np.ndarray, " energy"], tolerance: float = 1e-3
+) -> int:
     """The fewest basis materials that describe every tissue within `tolerance`, relative, above 20 keV.
 
     Soft tissue and bone need 3, one more for iodine or a metal. Tissues that are traced cannot be looked at: 5 then.

@@ -22,7 +22,8 @@ def in_quadric(start: tuple[Array, ...], step: tuple[Array, ...]) -> Interval:
     foot = [p - along / a * d for p, d in zip(start, step, strict=True)]
     nearest = dot(foot, foot)
     hit = moving & (nearest < 1)
-    root = jnp.sqrt(jnp.where(hit, a * (1 - nearest), 1))
+    # Compiled, the product may be rounded otherwise than the comparison was: a ray that just hits must not become NaN.
+    root = jnp.sqrt(jnp.where(hit, jnp.maximum(a * (1 - nearest), jnp.finfo(a.dtype).tiny), 1))
     q = -(along + jnp.where(along >= 0, root, -root))
     q = jnp.where(hit, q, 1)
     first, second = jnp.where(hit, q / a, 0), jnp.where(hit, outside / q, 0)

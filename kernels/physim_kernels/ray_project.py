@@ -1,0 +1,216 @@
+"""Line integrals: planes of voxels one after the other, added up on the detector.
+
+Where rows are parallel to z, a plane's voxels are interpolated in the plane once for a whole column of pixels, along
+contiguous memory, and the line so made is resampled onto the column's rows (`lanes.resample`).
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from .lanes import PAD, resample
+from .ray_paths import (
+    NO_PATH,
+    PATH_NUMBERS,
+    RAY_NUMBERS,
+    column_path,
+    first_met,
+    floor,
+    last_met,
+    planes_ahead,
+    planes_between,
+    ray_path,
+    rows_met,
+    shadow_width,
+    share,
+    step_length,
+)
+
+COLUMNS = 16  # columns of the detector that share the lines of voxels in cache
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def project(volume, spacing, source, columns, edges, row, footprint, parallel, out):
+    """out[view, row, column] = ∫ volume dl."""
+    count = columns.shape[1]
+    blocks = (count + COLUMNS - 1) // COLUMNS
+    for task in prange(columns.shape[0] * blocks):
+        view, first = task // blocks, (task % blocks) * COLUMNS
+        last = min(first + COLUMNS, count)
+        _project_block(
+            volume,
+            spacing,
+            source[view],
+            columns[view],
+            edges[view],
+            row[view],
+            footprint,
+            parallel,
+            first,
+            last,
+            out[view],
+        )
+
+
+@njit(cache=True, fastmath={"contract"})
+def _project_block(volume, spacing, source, columns, edges, row, footprint, parallel, first, last, out):
+    """Neighbouring columns of one view."""
+    rows, flat = out.shape[0], volume.shape[2] == 1
+    paths = np.empty((last - first, PATH_NUMBERS))
+    main = np.empty(last - first, np.int64)
+    sums = np.zeros((last - first, rows + PAD), volume.dtype)
+    line = np.zeros(volume.shape[2] + 2 * PAD, volume.dtype)
+    for n in range(last - first):
+        column, lower, upper = columns[first + n], edges[first + n], edges[first + n + 1]
+        main[n] = column_path(spacing, source, column, lower, upper, row, rows, parallel, paths[n])
+        if main[n] == NO_PATH:
+            _project_rays(
+                volume, spacing, source, column, lower, upper, row, footprint, parallel, out[:, first + n]
+            )
+        elif flat:
+            _project_flat(volume[:, :, 0], paths[n], main[n], footprint, rows, sums[n])
+    if not flat:
+        for axis in range(2):
+            for plane in range(volume.shape[axis]):
+                for n in range(last - first):
+                    if main[n] == axis:
+                        _add_plane(volume, paths[n], axis, plane, footprint, line, rows, sums[n])
+    for n in range(last - first):
+        if main[n] != NO_PATH:
+            x, y, z = columns[first + n, 0], columns[first + n, 1], columns[first + n, 2]
+            for r in range(rows):
+                height = z + (r - 0.5 * (rows - 1)) * row[2]
+                out[r, first + n] = sums[n, r] * step_length(spacing, source, x, y, height, parallel, main[n])
+
+
+@njit(inline="always")
+def _add_plane(volume, path, axis, plane, footprint, line, rows, sums):
+    """One plane of voxels onto one column of pixels."""
+    nz = volume.shape[2]
+    place, width = path[0] + path[1] * plane, abs(path[6] + path[7] * plane)
+    low = max(first_met(place, width, footprint), 0)
+    high = min(last_met(place, width, footprint), volume.shape[1 - axis] - 1)
+    if low > high or path[8] + path[9] * plane <= 0:
+        return
+    begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
+    size = abs(step)
+    half = 0.5 * (1.0 + size) if footprint else 1.0
+    first, last = rows_met(begin, step, half, nz, rows)
+    if first > last:
+        return
+    ends = begin + step * first, begin + step * last
+    z_first, z_last = max(floor(min(ends) - half), 0), min(floor(max(ends) + half) + 1, nz - 1)
+    _mix(volume, axis, plane, place, width, low, high, footprint, z_first, z_last, line)
+    if footprint:
+        resample(sums, line, begin, step, first, last, half, 1.0, min(1.0, size), 1.0 / size)
+    else:
+        resample(sums, line, begin, step, first, last, 1.0, 1.0, 1.0, 1.0)
+
+
+@njit(inline="always")
+def _mix(volume, axis, plane, place, width, low, high, footprint, z_first, z_last, line):
+    """The lines low..high of a plane, weighted, into `line`."""
+    real = volume.dtype.type
+    target = line[PAD + z_first : PAD + z_last + 1]
+    if low == high:
+        weight = real(share(place, width, low, footprint))
+        only = volume[plane, low] if axis == 0 else volume[low, plane]
+        source = only[z_first : z_last + 1]
+        for k in range(target.size):
+            target[k] = weight * source[k]
+        return
+    wa, wb = real(share(place, width, low, footprint)), real(share(place, width, low + 1, footprint))
+    a = (volume[plane, low] if axis == 0 else volume[low, plane])[z_first : z_last + 1]
+    b = (volume[plane, low + 1] if axis == 0 else volume[low + 1, plane])[z_first : z_last + 1]
+    for k in range(target.size):
+        target[k] = wa * a[k] + wb * b[k]
+    for other in range(low + 2, high + 1):
+        weight = real(share(place, width, other, footprint))
+        more = (volume[plane, other] if axis == 0 else volume[other, plane])[z_first : z_last + 1]
+        for k in range(target.size):
+            target[k] += weight * more[k]
+
+
+@njit(inline="always")
+def _project_flat(volume, path, axis, footprint, rows, sums):
+    """A volume of one slice onto one column of pixels: the slice's edges with care, what lies between them fast."""
+    planes, across = volume.shape[axis], volume.shape[1 - axis]
+    first, last = planes_ahead(path, planes)
+    if footprint or rows > 1 or across < 2:
+        _add_flat(volume, path, axis, footprint, rows, first, last, sums)
+        return
+    begin, end = planes_between(path[0], path[1], 0.0, across - 1.0, planes)
+    begin, end = min(max(begin, first), last), max(min(end, last), first)
+    _add_flat(volume, path, axis, footprint, rows, first, begin, sums)
+    _add_flat(volume, path, axis, footprint, rows, max(end, begin), last, sums)
+    real = volume.dtype.type
+    total = real(0)
+    if axis == 0:
+        for plane in range(begin, end):
+            place = path[0] + path[1] * plane
+            low = int(place)
+            upper = real(place - low)
+            weight = max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
+            total += weight * (volume[plane, low] + upper * (volume[plane, low + 1] - volume[plane, low]))
+    else:
+        for plane in range(begin, end):
+            place = path[0] + path[1] * plane
+            low = int(place)
+            upper = real(place - low)
+            weight = max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
+            total += weight * (volume[low, plane] + upper * (volume[low + 1, plane] - volume[low, plane]))
+    sums[0] += total
+
+
+@njit(inline="always")
+def _add_flat(volume, path, axis, footprint, rows, first, last, sums):
+    """Some planes of a slice, edges and shadows included."""
+    across = volume.shape[1 - axis]
+    for plane in range(first, last):
+        place = path[0] + path[1] * plane
+        width = abs(path[6] + path[7] * plane) if footprint else 1.0
+        if not (place > -2.0 - width and place < across + 1.0 + width):
+            continue
+        total = 0.0
+        low, high = first_met(place, width, footprint), last_met(place, width, footprint)
+        for index in range(max(low, 0), min(high, across - 1) + 1):
+            value = volume[plane, index] if axis == 0 else volume[index, plane]
+            total += share(place, width, index, footprint) * value
+        begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
+        for r in range(rows):
+            sums[r] += share(begin + step * r, abs(step), 0, footprint) * total
+
+
+@njit(cache=True, fastmath={"contract"})
+def _project_rays(volume, spacing, source, column, lower, upper, row, footprint, parallel, out):
+    """Pixels of one column whose rays share no path: any tilt, any direction."""
+    path = np.empty(RAY_NUMBERS)
+    rows = out.shape[0]
+    for r in range(rows):
+        lift = r - 0.5 * (rows - 1)
+        axis = ray_path(spacing, source, column, lower, upper, row, lift, parallel, path)
+        total = 0.0
+        for plane in range(volume.shape[axis]):
+            if path[4] + path[5] * plane > 0:
+                total += _plane_value(volume, path, axis, plane, footprint)
+        x, y, z = column[0] + lift * row[0], column[1] + lift * row[1], column[2] + lift * row[2]
+        out[r] = total * step_length(spacing, source, x, y, z, parallel, axis)
+
+
+@njit(inline="always")
+def _plane_value(volume, path, axis, plane, footprint):
+    """What one ray meets in one plane."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    a, b = path[0] + path[1] * plane, path[2] + path[3] * plane
+    wide_a, wide_b = (shadow_width(path, 0, plane), shadow_width(path, 1, plane)) if footprint else (1.0, 1.0)
+    total = 0.0
+    last_b = min(last_met(b, wide_b, footprint), volume.shape[second] - 1)
+    for i in range(
+        max(first_met(a, wide_a, footprint), 0),
+        min(last_met(a, wide_a, footprint), volume.shape[first] - 1) + 1,
+    ):
+        line = 0.0
+        for j in range(max(first_met(b, wide_b, footprint), 0), last_b + 1):
+            x, y, z = (plane, i, j) if axis == 0 else ((j, plane, i) if axis == 1 else (i, j, plane))
+            line += share(b, wide_b, j, footprint) * volume[x, y, z]
+        total += share(a, wide_a, i, footprint) * line
+    return total

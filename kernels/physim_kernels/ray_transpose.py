@@ -1,0 +1,251 @@
+"""The exact transpose of `ray_project`: each thread owns planes of voxels, so nothing is written twice at a time.
+
+First the planes across x collect the rays that run mostly along x, then those across y and z theirs. Where rows are parallel
+to z, a column of pixels is resampled onto a line of voxels once and added to the lines it lies between. The order is fixed:
+the same bits come out whatever the number of threads.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from .lanes import PAD, resample
+from .ray_paths import (
+    NO_PATH,
+    PATH_NUMBERS,
+    RAY_NUMBERS,
+    column_path,
+    first_met,
+    floor,
+    last_met,
+    planes_ahead,
+    planes_between,
+    ray_path,
+    shadow_width,
+    share,
+    step_length,
+)
+
+PLANES = 4  # planes of voxels that share the detector's columns in cache
+FLAT_PLANES = 32  # the same for a volume of one slice
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def project_transpose(values, spacing, source, columns, edges, row, footprint, parallel, out):
+    """out[x, y, z] = what every voxel weighs in the rays of `values` [view, row, column]."""
+    views, rows, count = values.shape
+    paths = np.empty((views, count, PATH_NUMBERS))
+    main = np.empty((views, count), np.int64)
+    lines = np.zeros((views, count, rows + 2 * PAD), values.dtype)
+    for view in prange(views):
+        for c in range(count):
+            main[view, c] = column_path(
+                spacing,
+                source[view],
+                columns[view, c],
+                edges[view, c],
+                edges[view, c + 1],
+                row[view],
+                rows,
+                parallel,
+                paths[view, c],
+            )
+        _turn(
+            values[view], spacing, source[view], columns[view], row[view], parallel, main[view], lines[view]
+        )
+    lost = np.any(main == NO_PATH)
+    for axis in range(3):
+        thick = PLANES if out.shape[2] > 1 else FLAT_PLANES
+        for block in prange((out.shape[axis] + thick - 1) // thick):
+            first, last = block * thick, min(block * thick + thick, out.shape[axis])
+            if axis == 0:
+                out[first:last] = 0
+            if axis < 2 and out.shape[2] > 1:
+                _collect_lines(lines, paths, main, axis, first, last, footprint, rows, out)
+            elif axis < 2:
+                _collect_flat(lines, paths, main, axis, first, last, footprint, rows, out)
+            if lost:
+                _collect_rays(
+                    values,
+                    spacing,
+                    source,
+                    columns,
+                    edges,
+                    row,
+                    main,
+                    footprint,
+                    parallel,
+                    axis,
+                    first,
+                    last,
+                    out,
+                )
+
+
+@njit(cache=True)
+def _turn(values, spacing, source, columns, row, parallel, main, lines):
+    """A view with its columns' pixels side by side, each times the length of its ray between two planes."""
+    rows, count = values.shape
+    for r in range(rows):
+        lift = (r - 0.5 * (rows - 1)) * row[2]
+        for c in range(count):
+            if main[c] != NO_PATH:
+                x, y, z = columns[c, 0], columns[c, 1], columns[c, 2] + lift
+                lines[c, PAD + r] = values[r, c] * step_length(spacing, source, x, y, z, parallel, main[c])
+
+
+@njit(cache=True, fastmath={"contract"})
+def _collect_lines(lines, paths, main, axis, first, last, footprint, rows, out):
+    """Columns of pixels onto the lines of voxels of a few planes."""
+    nz, across = out.shape[2], out.shape[1 - axis]
+    sums = np.zeros(nz + PAD, out.dtype)
+    for view in range(lines.shape[0]):
+        for c in range(lines.shape[1]):
+            if main[view, c] != axis:
+                continue
+            path = paths[view, c]
+            for plane in range(first, last):
+                place, width = path[0] + path[1] * plane, abs(path[6] + path[7] * plane)
+                low = max(first_met(place, width, footprint), 0)
+                high = min(last_met(place, width, footprint), across - 1)
+                begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
+                if low > high or path[8] + path[9] * plane <= 0 or step == 0:
+                    continue
+                size = abs(step)
+                half = 0.5 * (1.0 + size) if footprint else 1.0
+                ends = begin, begin + step * (rows - 1)
+                z_first = -floor(-min(max(min(ends) - half, 0.0), nz + 1.0))
+                z_last = floor(max(min(max(ends) + half, nz - 1.0), -1.0))
+                if z_first > z_last:
+                    continue
+                sums[z_first : z_last + 1] = 0
+                if footprint:
+                    top, gain = min(1.0, size), 1.0 / size
+                    resample(
+                        sums, lines[view, c], -begin / step, 1 / step, z_first, z_last, half, size, top, gain
+                    )
+                else:
+                    resample(
+                        sums, lines[view, c], -begin / step, 1 / step, z_first, z_last, 1.0, size, 1.0, 1.0
+                    )
+                _spread(sums, axis, plane, place, width, low, high, footprint, z_first, z_last, out)
+
+
+@njit(inline="always")
+def _spread(sums, axis, plane, place, width, low, high, footprint, z_first, z_last, out):
+    """`sums` onto the lines low..high of a plane, weighted."""
+    real = out.dtype.type
+    source = sums[z_first : z_last + 1]
+    for other in range(low, high + 1):
+        weight = real(share(place, width, other, footprint))
+        line = (out[plane, other] if axis == 0 else out[other, plane])[z_first : z_last + 1]
+        for k in range(source.size):
+            line[k] += weight * source[k]
+
+
+@njit(cache=True, fastmath={"contract"})
+def _collect_flat(lines, paths, main, axis, first, last, footprint, rows, out):
+    """Columns of pixels onto a few planes of one slice: its edges with care, what lies between them fast."""
+    planes, across = out.shape[axis], out.shape[1 - axis]
+    simple = not footprint and rows == 1 and across > 1
+    for view in range(lines.shape[0]):
+        for c in range(lines.shape[1]):
+            if main[view, c] != axis:
+                continue
+            path = paths[view, c]
+            begin, end = planes_ahead(path, planes)
+            begin, end = max(begin, first), min(end, last)
+            if begin >= end:
+                continue
+            pixels = lines[view, c, PAD : PAD + rows]
+            if not simple:
+                _spread_flat(pixels, path, axis, begin, end, footprint, out)
+                continue
+            inner, outer = planes_between(path[0], path[1], 0.0, across - 1.0, planes)
+            inner = min(max(inner, begin), end)
+            outer = max(min(outer, end), inner)
+            _spread_flat(pixels, path, axis, begin, inner, footprint, out)
+            _spread_flat(pixels, path, axis, outer, end, footprint, out)
+            _spread_inside(pixels[0], path, axis, inner, outer, out)
+
+
+@njit(inline="always")
+def _spread_inside(pixel, path, axis, first, last, out):
+    """One pixel onto planes of a slice where both neighbours exist."""
+    real = out.dtype.type
+    for plane in range(first, last):
+        place = path[0] + path[1] * plane
+        low = int(place)
+        part = pixel * max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
+        upper = part * real(place - low)
+        if axis == 0:
+            out[plane, low, 0] += part - upper
+            out[plane, low + 1, 0] += upper
+        else:
+            out[low, plane, 0] += part - upper
+            out[low + 1, plane, 0] += upper
+
+
+@njit(inline="always")
+def _spread_flat(pixels, path, axis, first, last, footprint, out):
+    """One column of pixels onto some planes of a slice, edges and shadows included."""
+    real = out.dtype.type
+    across = out.shape[1 - axis]
+    for plane in range(first, last):
+        place = path[0] + path[1] * plane
+        width = abs(path[6] + path[7] * plane) if footprint else 1.0
+        if not (place > -2.0 - width and place < across + 1.0 + width):
+            continue
+        begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
+        total = 0.0
+        for r in range(pixels.size):
+            total += share(begin + step * r, abs(step), 0, footprint) * pixels[r]
+        low, high = first_met(place, width, footprint), last_met(place, width, footprint)
+        for index in range(max(low, 0), min(high, across - 1) + 1):
+            part = real(share(place, width, index, footprint) * total)
+            if axis == 0:
+                out[plane, index, 0] += part
+            else:
+                out[index, plane, 0] += part
+
+
+@njit(cache=True, fastmath={"contract"})
+def _collect_rays(
+    values, spacing, source, columns, edges, row, main, footprint, parallel, axis, first, last, out
+):
+    """Pixels whose rays share no path onto the voxels of a few planes."""
+    path = np.empty(RAY_NUMBERS)
+    views, rows, count = values.shape
+    for view in range(views):
+        for c in range(count):
+            if main[view, c] != NO_PATH:
+                continue
+            for r in range(rows):
+                lift = r - 0.5 * (rows - 1)
+                column, step, spot = columns[view, c], row[view], source[view]
+                lower, upper = edges[view, c], edges[view, c + 1]
+                if ray_path(spacing, spot, column, lower, upper, step, lift, parallel, path) != axis:
+                    continue
+                x, y, z = column[0] + lift * step[0], column[1] + lift * step[1], column[2] + lift * step[2]
+                value = values[view, r, c] * step_length(spacing, spot, x, y, z, parallel, axis)
+                for plane in range(first, last):
+                    if path[4] + path[5] * plane > 0:
+                        _spread_value(value, path, axis, plane, footprint, out)
+
+
+@njit(inline="always")
+def _spread_value(value, path, axis, plane, footprint, out):
+    """One ray's value onto the voxels it meets in one plane."""
+    real = out.dtype.type
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    a, b = path[0] + path[1] * plane, path[2] + path[3] * plane
+    wide_a, wide_b = (shadow_width(path, 0, plane), shadow_width(path, 1, plane)) if footprint else (1.0, 1.0)
+    low_a, high_a = first_met(a, wide_a, footprint), min(last_met(a, wide_a, footprint), out.shape[first] - 1)
+    low_b, high_b = (
+        first_met(b, wide_b, footprint),
+        min(last_met(b, wide_b, footprint), out.shape[second] - 1),
+    )
+    for i in range(max(low_a, 0), high_a + 1):
+        part = share(a, wide_a, i, footprint) * value
+        for j in range(max(low_b, 0), high_b + 1):
+            x, y, z = (plane, i, j) if axis == 0 else ((j, plane, i) if axis == 1 else (i, j, plane))
+            out[x, y, z] += real(share(b, wide_b, j, footprint) * part)

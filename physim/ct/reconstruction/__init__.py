@@ -1,0 +1,1 @@
+"""From sinograms to images: analytic and iterative methods, corrections of beam hardening and metal."""
