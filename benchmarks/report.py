@@ -14,13 +14,18 @@ import numpy as np
 RESULTS = Path(__file__).parent / "results"
 
 
-def options(description: str) -> argparse.Namespace:
+def parser(description: str) -> argparse.ArgumentParser:
     """`--smallest` runs one size and writes nothing (CI); without it all sizes run and `results/` is updated."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument(
         "--smallest", action="store_true", help="only the smallest size; results/ is left alone"
     )
-    return parser.parse_args()
+    return made
+
+
+def options(description: str) -> argparse.Namespace:
+    """What `parser` reads from the command line."""
+    return parser(description).parse_args()
 
 
 def paired(runs: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
