@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import numpy as np
 
 from physim_phantoms import InputError
 
-from .recipe import GliomaRecipe, HeadCtRecipe, Recipe
+from .recipe import (
+    AbdomenDualEnergyRecipe,
+    ChestCtRecipe,
+    ChestRadiographRecipe,
+    GliomaRecipe,
+    HeadCtRecipe,
+    QaCtRecipe,
+    Recipe,
+)
 
 
 def make_case(
@@ -49,13 +58,20 @@ def make_case(
     }
 
 
+# Where each kind is made; imported when it is asked for.
+_MAKERS: Mapping[type[Recipe], str] = {
+    GliomaRecipe: "glioma",
+    HeadCtRecipe: "head_ct",
+    ChestCtRecipe: "chest_ct",
+    AbdomenDualEnergyRecipe: "abdomen_ct",
+    ChestRadiographRecipe: "chest_radiograph",
+    QaCtRecipe: "qa_ct",
+}
+
+
 def _maker(recipe: Recipe) -> Callable[..., dict[str, Any]]:
-    if isinstance(recipe, GliomaRecipe):
-        from .glioma import make
-
-        return make
-    if isinstance(recipe, HeadCtRecipe):
-        from .head_ct import make
-
-        return make
-    raise InputError(f"no maker for recipes of kind {recipe.kind!r}; load one with physim.study.recipe.load")
+    if type(recipe) not in _MAKERS:
+        raise InputError(
+            f"no maker for recipes of kind {recipe.kind!r}; load one with physim.study.recipe.load"
+        )
+    return importlib.import_module(f"{__package__}.{_MAKERS[type(recipe)]}").make

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -17,8 +15,8 @@ from physim.io.loaders import Announce, Progress
 from physim_phantoms import Grid, Phantom, anatomy
 
 from .case_files import plain
+from .ct_lesion import add_ellipsoid
 from .draws import named_key
-from .lesion_site import lesion_site
 from .recipe_head_ct import HeadCtRecipe
 
 
@@ -61,23 +59,9 @@ def add_haemorrhage(
     """The patient with an ellipsoid of blood in the brain, the share of blood of every voxel, and the record of it."""
     brain = _brain(patient)
     host = patient.fraction("white_matter") if "white_matter" in patient.names else brain
-    where = named_key(key, "haemorrhage.site")
-    site = lesion_site(np.asarray(host), np.asarray(brain) > 0.5, patient.grid, where, depth=18.0)
-    diameter, elongation = numbers["haemorrhage.diameter"], numbers["haemorrhage.elongation"]
-    if diameter == 0:
-        return patient, np.zeros(patient.grid.shape, np.float32), {"centre_mm": list(site), "volume_ml": 0.0}
-    short = diameter / 2 / elongation ** (1 / 3)
-    axes = jnp.array([short, short, short * elongation])
-    rotation = jax.random.orthogonal(named_key(key, "haemorrhage.direction"), 3)
-    amount = _ellipsoid(patient.grid, jnp.asarray(site), axes, rotation) * brain
-    volume = float(np.sum(np.asarray(amount), dtype=np.float64)) * patient.grid.voxel_volume / 1000
-    record = {
-        "centre_mm": list(site),
-        "semi_axes_mm": np.asarray(axes).tolist(),
-        "long_axis": np.asarray(rotation)[:, 2].tolist(),
-        "volume_ml": round(volume, 4),
-    }
-    return patient.with_tissue("blood", amount), np.asarray(amount), record
+    return add_ellipsoid(
+        patient, "blood", "haemorrhage", np.asarray(host), np.asarray(brain), key, numbers, depth=18.0
+    )
 
 
 def _brain(patient: Phantom) -> Float[Array, "x y z"]:
@@ -85,11 +69,3 @@ def _brain(patient: Phantom) -> Float[Array, "x y z"]:
     if "white_matter" not in patient.names:
         return patient.fraction("soft_tissue")
     return patient.mix((patient.values("tumour_diffusivity") > 0).astype(patient.fractions.dtype))
-
-
-@jax.jit
-def _ellipsoid(grid: Grid, centre, axes, rotation) -> Float[Array, "x y z"]:
-    """Share of every voxel that lies in the ellipsoid; the edge is one voxel wide."""
-    radius = jnp.linalg.norm(((grid.centres() - centre) @ rotation) / axes, axis=-1)
-    voxel = jnp.prod(jnp.asarray(grid.spacing)) ** (1 / 3)
-    return jnp.clip((1 - radius) * jnp.mean(axes) / voxel + 0.5, 0.0, 1.0)

@@ -12,14 +12,25 @@ from pydantic import BaseModel, ValidationError
 from physim_phantoms import InputError
 from physim_phantoms._checks import suggest
 
+from .recipe_body_ct import AbdomenDualEnergyRecipe as AbdomenDualEnergyRecipe
+from .recipe_body_ct import ChestCtRecipe as ChestCtRecipe
+from .recipe_body_ct import ChestRadiographRecipe as ChestRadiographRecipe
 from .recipe_errors import one_line
 from .recipe_fields import Draw as Draw
 from .recipe_fields import Recipe as Recipe
 from .recipe_glioma import GliomaRecipe as GliomaRecipe
 from .recipe_head_ct import HeadCtRecipe as HeadCtRecipe
+from .recipe_qa_ct import QaCtRecipe as QaCtRecipe
 
 _SHIPPED = Path(__file__).parent / "recipes"
-_KINDS: dict[str, type[Recipe]] = {"brain-glioma-mri": GliomaRecipe, "head-ct": HeadCtRecipe}
+_KINDS: dict[str, type[Recipe]] = {
+    "abdomen-ct-dual-energy": AbdomenDualEnergyRecipe,
+    "brain-glioma-mri": GliomaRecipe,
+    "chest-ct": ChestCtRecipe,
+    "chest-radiograph": ChestRadiographRecipe,
+    "head-ct": HeadCtRecipe,
+    "qa-ct": QaCtRecipe,
+}
 
 
 def names() -> list[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from .recipe_ct import CtOutput, CtProtocol
 from .recipe_fields import Grid, Patient, Quantity, Recipe, Section, quantity
 
 
@@ -14,24 +15,6 @@ class Haemorrhage(Section):
 
     diameter: Quantity = quantity(0.0, 70.0, "mm", "of the sphere with the same volume")
     elongation: Quantity = quantity(1.0, 2.5, "", "longest axis over the two others")
-
-
-class Protocol(Section):
-    """The CT scan: a parallel beam over half a turn."""
-
-    kvp: Quantity = quantity(60.0, 140.0, "kV", "tube voltage")
-    mas: Quantity = quantity(1.0, 2000.0, "mAs", "tube current-time product")
-    views: int = Field(ge=8, le=4000, description="projections over 180 degrees")
-    pixel_size: float = Field(
-        gt=0.1, le=20.0, description="edge of a detector pixel", json_schema_extra={"unit": "mm"}
-    )
-
-
-class HeadCtOutput(Section):
-    """What is written besides NIfTI, HDF5 and the contact sheet."""
-
-    dicom: bool = Field(description="a DICOM series in Hounsfield units")
-    sinogram: bool = Field(description="the raw line integrals in case.h5")
 
 
 class HeadCtRecipe(Recipe):
@@ -44,5 +27,5 @@ class HeadCtRecipe(Recipe):
     grid: Grid
     patient: Patient
     haemorrhage: Haemorrhage
-    protocol: Protocol
-    output: HeadCtOutput
+    protocol: CtProtocol
+    output: CtOutput

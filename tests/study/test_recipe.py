@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from physim.study import recipe
 
-NAMES = ["brain-glioma-mri", "head-ct"]
+NAMES = ["abdomen-ct-dual-energy", "brain-glioma-mri", "chest-ct", "chest-radiograph", "head-ct", "qa-ct"]
 
 
-def test_both_recipes_ship():
+def test_these_recipes_ship():
     assert recipe.names() == NAMES
 
 

@@ -1,0 +1,97 @@
+"""The verdicts of an acceptance test, and the table that is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WATER, _UNIFORM = (
+    4.0,
+    4.0,
+)  # HU, IEC 61223-3-5 asks for these tolerances of the mean CT number and of uniformity
+_LINEAR = 0.998  # r² of CT number against attenuation
+_TRANSFER = 0.05  # of the modulation transfer from what the scanner's numbers lead to expect
+# Rods whose makers keep the composition to themselves: what is simulated is not quite what the range is for.
+_UNKNOWN = ("delrin",)
+
+
+def judged(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every test: name, what was measured, what is allowed, and whether it passed; None where nothing is asked."""
+    even, mtf, nps, line = values["uniformity"], values["mtf"], values["nps"], values["linearity"]
+    inside = [rod for name, rod in values["rods"].items() if rod["allowed_hu"] and name not in _UNKNOWN]
+    good = [rod["allowed_hu"][0] <= rod["mean_hu"] <= rod["allowed_hu"][1] for rod in inside]
+    return [
+        _test(
+            "CT number of water",
+            f"{values['water_hu']:+.1f} HU",
+            f"0 ± {_WATER:g} HU",
+            abs(values["water_hu"]) <= _WATER,
+        ),
+        _test(
+            "Uniformity, centre to edge",
+            f"{even['largest_hu']:.1f} HU",
+            f"≤ {_UNIFORM:g} HU",
+            even["largest_hu"] <= _UNIFORM,
+        ),
+        _test("Materials within range", f"{sum(good)} of {len(good)}", "all", all(good)),
+        _test("Linearity, r²", f"{line['r_squared']:.5f}", f"≥ {_LINEAR:g}", line["r_squared"] >= _LINEAR),
+        _test("Effective energy", f"{line['effective_energy_keV']:.0f} keV", "", None),
+        _test("Noise in the centre", f"{values['noise_hu']:.1f} HU", "", None),
+        _test(
+            "Noise power, peak / mean",
+            f"{10 * nps['peak_per_mm']:.1f} / {10 * nps['mean_per_mm']:.1f} lp/cm",
+            "",
+            None,
+        ),
+        *(_test(f"CNR, {name}", f"{cnr:.1f}", "", None) for name, cnr in values["cnr"].items()),
+        _test(
+            "MTF 50 % / 10 %",
+            f"{_number(mtf['half_lp_per_cm'])} / {_number(mtf['tenth_lp_per_cm'])} lp/cm",
+            "",
+            None,
+        ),
+        _test(
+            "MTF, from analytic product",
+            f"{mtf['largest_difference']:.3f}",
+            f"≤ {_TRANSFER:g}",
+            mtf["largest_difference"] <= _TRANSFER,
+        ),
+    ]
+
+
+def table(tests: list[dict[str, Any]], values: Mapping[str, Any]) -> list[str]:
+    """The tests and the CT numbers of all materials as lines of text."""
+    lines = [f"{'test':<28}{'measured':>18}   {'allowed':<22}verdict"]
+    lines += [f"{t['test']:<28}{t['measured']:>18}   {t['allowed']:<22}{verdict(t)}" for t in tests]
+    lines += ["", f"{'material':<16}{'HU':>9}{'± sd':>8}   {'allowed':<18}{'CNR':>7}"]
+    for name, rod in values["rods"].items():
+        lines.append(
+            f"{name:<16}{rod['mean_hu']:>9.1f}{rod['deviation_hu']:>8.1f}   {allowed(name, rod):<18}{rod['cnr']:>7.1f}"
+        )
+    return lines
+
+
+def verdict(test: Mapping[str, Any]) -> str:
+    """pass, FAIL, or nothing where nothing is asked."""
+    return {True: "pass", False: "FAIL", None: ""}[test["passed"]]
+
+
+def allowed(name: str, rod: Mapping[str, Any]) -> str:
+    """The range of a rod in words; in brackets where it is not judged."""
+    if not rod["allowed_hu"]:
+        return ""
+    span = "{:.0f} to {:.0f}".format(*rod["allowed_hu"])
+    return f"({span})" if name in _UNKNOWN else span
+
+
+def _test(name: str, measured: str, limit: str, passed: bool | None) -> dict[str, Any]:
+    return {
+        "test": name,
+        "measured": measured,
+        "allowed": limit,
+        "passed": None if passed is None else bool(passed),
+    }
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
