@@ -15,10 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import report
+from numba import get_num_threads, njit, prange
 from peer_projectors import best, volume_of
 
 from physim import ct
 from physim_kernels.bandwidth import measure_bandwidth
+from physim_kernels.lanes import PAD, resample
 from physim_phantoms import Grid
 
 PEERS = Path(__file__).parent / ".peers" / "bin" / "python"
@@ -99,6 +101,22 @@ def against(name: str, problem: dict, model, flat: bool = False) -> dict:
     return row
 
 
+@njit(parallel=True)
+def _lines(sums, lines, repeats):
+    """The projectors' innermost loop alone, on lines that stay in the first-level cache."""
+    for thread in prange(sums.shape[0]):
+        for _ in range(repeats):
+            resample(sums[thread], lines[thread], 0.25, 0.99, 0, 249, 1.0, 1.0, 1.0, 1.0)
+
+
+def innermost_limit() -> float:
+    """Samples a second, in 10⁹, that the innermost loop makes when nothing else is done: what GUPS could reach at most."""
+    threads, repeats = get_num_threads(), 20_000
+    sums = np.zeros((threads, 256 + PAD), np.float32)
+    lines = np.zeros((threads, 256 + 2 * PAD), np.float32)
+    return threads * repeats * 250 / best(lambda: _lines(sums, lines, repeats), 5) / 1e9
+
+
 def accelerator(arguments) -> None:
     """512³ voxels, 360 views, 1024 × 768 pixels on whatever JAX runs on."""
     grid = Grid((512,) * 3)
@@ -124,7 +142,11 @@ def main() -> None:
     rows = [against("rtk", cone(*size), ct.Joseph()) for size in sizes]
     rows += [against("mbirjax", cone(*size), ct.DistanceDriven()) for size in sizes]
     rows += [against("astra", fan(*size), ct.Joseph(), flat=True) for size in slices]
-    report.finish("projectors", rows, arguments, bandwidth_gb_per_s=measure_bandwidth())
+    limits = {"innermost_gsamples_per_s": innermost_limit(), "bandwidth_gb_per_s": measure_bandwidth()}
+    for row in rows:
+        row["forward_of_limit"] = row["forward_gups"] / limits["innermost_gsamples_per_s"]
+        row["transpose_of_limit"] = row["transpose_gups"] / limits["innermost_gsamples_per_s"]
+    report.finish("projectors", rows, arguments, **limits)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ def small():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_images_are_differentiable_in_readings_protocol_and_geometry():
     grid, geometry, length = small()

@@ -27,7 +27,12 @@ SCANS = {
 }
 
 
-@pytest.mark.parametrize("name", SCANS)
+_QUICK = "four rows"
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SCANS]
+)
 def test_a_uniform_ellipsoid_is_uniform_and_right(name):
     image = FilteredBackProjection(windows.Hann()).solve(
         line_integrals(ELLIPSOID, SCANS[name]), GRID, SCANS[name]
@@ -38,6 +43,7 @@ def test_a_uniform_ellipsoid_is_uniform_and_right(name):
     assert np.abs(values - 1).max() < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_gradients_in_sinogram_and_plateau():
     grid = Grid((5, 6, 2), (9.0, 8.0, 6.0))

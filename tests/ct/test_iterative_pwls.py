@@ -132,6 +132,7 @@ def test_slopes_have_their_transpose():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_gradients_are_those_of_the_minimum():
     _, sino, weights = problem()

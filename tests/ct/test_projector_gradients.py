@@ -61,6 +61,7 @@ def test_curvature_of_a_detector():
     assert_gradient(of, jnp.zeros(3), 1e-6, step=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)
 def test_turns_of_the_detector(model):
     turned = lambda v: ct.misaligned(
@@ -77,6 +78,7 @@ def test_numbers_of_a_parallel_beam(model):
     assert_gradient(jax.jit(lambda v: loss(beam(v), model)), values, 1e-6, step=1e-7)
 
 
+@pytest.mark.slow
 def test_grid_spacing_and_origin():
     volume = smooth_volume()
     held = lambda grid: jnp.sum(ct.project(volume, grid, CONE) ** 2)
@@ -88,7 +90,9 @@ def test_grid_spacing_and_origin():
     )
 
 
-@pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)
+@pytest.mark.parametrize(
+    "model", [MODELS[0], pytest.param(MODELS[1], marks=pytest.mark.slow)], ids=MODEL_NAMES
+)
 def test_second_derivatives(model):
     tilted = ct.misaligned(CONE, roll=0.05, tilt=-0.03, slant=0.02)
     given = numbers_of(tilted)

@@ -146,6 +146,7 @@ def test_upright_puts_the_head_up_and_the_right_on_the_left():
     )
 
 
+@pytest.mark.slow
 def test_gradient_from_picture_to_patient(x64):
     """The window is held, so only detail and curve are differentiated; the numbers differ if it is not."""
     geometry = ct.radiograph(1500.0, 1800.0, (12, 10), (30.0, 30.0))

@@ -212,6 +212,7 @@ def test_a_scan_is_differentiable_in_the_geometry_too():
     assert_gradient(jax.jit(small), jnp.ones(7).at[2].set(1.003), tolerance=1e-5, step=1e-6, directions=1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_a_sub_sampled_scan_is_differentiable():
     grid = Grid((10, 10, 2), (13.0, 13.0, 9.0))

@@ -83,6 +83,7 @@ def test_catphan_inserts_are_within_the_makers_ranges():
         assert low < image[distance(x, y) < 6].mean() < high, name
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_images_are_differentiable_in_patient_and_protocol():
     grid = Grid((12, 12, 2), (12.0, 12.0, 4.0))

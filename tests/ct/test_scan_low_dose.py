@@ -138,6 +138,7 @@ def test_starved_readings_stay_finite_and_bad_fractions_are_refused():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_low_dose_is_differentiable_in_the_fraction():
     raw = scan(slab("water"), ct.parallel_beam(1, (2, 4), (0.8, 0.8)), Protocol(), jax.random.key(1))

@@ -173,6 +173,7 @@ def small(motion):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_soft_motion_is_differentiable():
     soft = lambda p: small(breathing(SMALL, amplitude=5 * p[0], period=0.9 * p[1], reach=40.0, groups=2))
