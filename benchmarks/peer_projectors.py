@@ -57,6 +57,7 @@ def rtk(problem):
 
     def pair(name, first, second):
         filter_ = getattr(RTK, name)[kind, kind].New()
+        filter_.InPlaceOff()  # or it would consume its first input and could not run again
         filter_.SetGeometry(geometry)
         filter_.SetInput(0, first)
         filter_.SetInput(1, second)
