@@ -27,6 +27,7 @@ from .diffusion import (
 from .interpolate import sample as sample
 from .interpolate import sample_transpose as sample_transpose
 from .linear_pair import LinearPair as LinearPair
+from .linear_pair import compiled_call as compiled_call
 from .linear_pair import linear_pair as linear_pair
 from .warp import resample as resample
 from .warp import warp as warp

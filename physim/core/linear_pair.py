@@ -15,8 +15,32 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+import physim_kernels
+
 Operator = Callable[[Any, tuple, Any], Any]
 Kernel = Callable[[Any, tuple, Any], Any]
+
+
+def compiled_call(
+    name: str, shape_of: Callable[[Any], tuple[int, ...]], arguments: Callable[[Any, tuple], tuple]
+) -> Callable[[Any], Kernel | None]:
+    """What `linear_pair` takes as a kernel: from a precision to the call of `name`, or None where it is not live.
+
+    - `shape_of(static)`: of the result. - `arguments(static, parameters)`: what the kernel takes besides x.
+    """
+
+    def for_precision(dtype):
+        target = physim_kernels.ensure(name, dtype)
+        if target is None:
+            return None
+
+        def call(static, parameters, x):
+            made = jax.ShapeDtypeStruct(shape_of(static), x.dtype)
+            return jax.ffi.ffi_call(target, made)(x, *arguments(static, parameters))
+
+        return call
+
+    return for_precision
 
 
 class LinearPair(NamedTuple):
@@ -124,7 +148,7 @@ def _give_rules(primitives, side: int, run, reference: Operator, derivative, tra
 
     def transpose_rule(cotangent, x, *parameters, static):
         if not ad.is_undefined_primal(x) or any(map(ad.is_undefined_primal, parameters)):
-            raise NotImplementedError(f"{primitive.name} is linear in its first argument only")
+            raise TypeError(f"{primitive.name} is linear in its first argument only")
         nothing = [None] * len(parameters)
         if type(cotangent) is ad.Zero:
             return [ad.Zero(x.aval), *nothing]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .detection import Collected, Detector, Noise, Quanta
+from .detection import Collected, Detector, Noise, Noiseless, Quanta
 from .geometry.checks import Number
 from .source import ENERGIES, Beam
 
@@ -83,8 +83,6 @@ def air(
     beam: Beam, detector: Detector, durations: Float[Array, " view"]
 ) -> Float[Array, "channel view row column"]:
     """The mean reading with nothing in the way: the calibration scan of air, free of noise."""
-    from .detection import Noiseless
-
     key = jax.random.key(0)  # nothing is drawn with it
     nothing = jnp.zeros((0, np.shape(ENERGIES)[0]))
     if beam.attenuation.shape[0] == 0 and detector.xray_crosstalk is None:

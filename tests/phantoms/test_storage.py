@@ -137,7 +137,7 @@ def test_a_traced_phantom_cannot_be_saved(tmp_path):
         eqx.filter_jit(lambda p: p.save(tmp_path / "patient.h5"))(make())
 
 
-def refused(path, match):
+def assert_refused(path, match):
     """The one-line refusal of a file."""
     with pytest.raises(InputError, match=match) as caught:
         Phantom.load(path)
@@ -146,8 +146,8 @@ def refused(path, match):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    refused(tmp_path / "absent.h5", "is no file")
-    refused(tmp_path, "is no file")
+    assert_refused(tmp_path / "absent.h5", "is no file")
+    assert_refused(tmp_path, "is no file")
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 1000, 0.5, 0.9, -1])
@@ -156,22 +156,22 @@ def test_a_truncated_file_is_refused(keep, tmp_path):
     make(grid=Grid((20, 20, 20))).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
-    refused(path, "no readable phantom")
+    assert_refused(path, "no readable phantom")
 
 
 def test_foreign_files_are_refused(tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5 at all, but a long enough text to be read as one " * 40)
-    refused(tmp_path / "text.h5", "no readable phantom")
+    assert_refused(tmp_path / "text.h5", "no readable phantom")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["ids"] = np.zeros(3)
-    refused(tmp_path / "other.h5", "no phantom")
+    assert_refused(tmp_path / "other.h5", "no phantom")
 
 
 def test_a_newer_schema_is_refused(tmp_path):
     make().save(tmp_path / "patient.h5")
     with h5py.File(tmp_path / "patient.h5", "r+") as file:
         file.attrs["schema_version"] = 99
-    refused(tmp_path / "patient.h5", "update physim")
+    assert_refused(tmp_path / "patient.h5", "update physim")
 
 
 def too_large(file):
@@ -224,4 +224,4 @@ def test_damaged_contents_are_refused(damage, tmp_path):
     make().save(tmp_path / "patient.h5")
     with h5py.File(tmp_path / "patient.h5", "r+") as file:
         damage(file)
-    refused(tmp_path / "patient.h5", "no readable phantom")
+    assert_refused(tmp_path / "patient.h5", "no readable phantom")

@@ -30,7 +30,7 @@ def test_reading_a_recipe_does_not_load_jax():
     code = (
         "import sys; from physim.study import recipe; recipe.load('head-ct'); sys.exit('jax' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

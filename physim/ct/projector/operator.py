@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import physim_kernels
-from physim.core import linear_pair
+from physim.core import compiled_call, linear_pair
 from physim_phantoms import Grid
 from physim_phantoms._checks import is_concrete
 
+from ..concrete import worked_out
 from ..geometry import Geometry, ParallelBeam
 from .frame import RayFrame, ray_frame
 from .models import Model
@@ -22,15 +22,12 @@ _WHEN_TRACED = (4, 6, 6)  # taps and reach for geometries that cannot be looked 
 def prepare(grid: Grid, geometry: Geometry, model: Model, dtype) -> tuple[Scene, RayFrame]:
     """What the pair below works from."""
     parallel = isinstance(geometry, ParallelBeam)
-    if all(is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))):
-        # Numbers that can be looked at stay so under an outer jit too.
-        with jax.ensure_compile_time_eval():
-            frame = ray_frame(grid, geometry, dtype)
-            needed = _needed(frame, grid.shape, parallel, model.footprint)
+    # Numbers that can be looked at stay so under an outer jit too.
+    frame = worked_out(ray_frame, grid, geometry, dtype)
+    needed = worked_out(_needed, frame, grid.shape, parallel, model.footprint)
+    if is_concrete(needed):
         taps, *reach = (int(n) for n in np.asarray(needed))
     else:
-        frame = ray_frame(grid, geometry, dtype)
-        needed = _needed(frame, grid.shape, parallel, model.footprint)
         taps, *reach = _WHEN_TRACED
         # The kernels look at as many neighbours as there are; the reference at so many, and says so where they do not do.
         within = needed <= jnp.asarray(_WHEN_TRACED)
@@ -59,42 +56,28 @@ def _needed(frame: RayFrame, shape: tuple[int, int, int], parallel: bool, footpr
         low, high = lib.clip(lib.min(depth), 0.05, 2.0), lib.clip(lib.max(depth), 0.05, 2.0)
     upright = lib.all((f.row[:, 0] == 0) & (f.row[:, 1] == 0))
     slack = lib.where(upright, 1.0, math.sqrt(2))
-    counts = [lib.ceil(high * math.sqrt(2) * slack * _pitch(lib, f, max) / lib.min(f.spacing)) + 1]
+    counts = [lib.ceil(high * math.sqrt(2) * slack * _pitch(lib, f) / lib.min(f.spacing)) + 1]
     for step in (f.row, f.tangent):
         narrowest = low * lib.min(lib.linalg.norm(step, axis=-1)) / lib.max(f.spacing)
         counts.append(lib.ceil(slack * (1 + 1 / narrowest if footprint else 2 / narrowest)) + 1)
     return lib.stack(counts)
 
 
-def _pitch(lib, frame: RayFrame, pick):
+def _pitch(lib, frame: RayFrame):
     return lib.max(lib.stack([lib.max(lib.linalg.norm(s, axis=-1)) for s in (frame.row, frame.tangent)]))
 
 
-def _kernel(name: str, shape_of):
-    """From a precision to the call of the compiled kernel, or None where it is not live."""
-
-    def for_precision(dtype):
-        target = physim_kernels.ensure(name, dtype)
-        if target is None:
-            return None
-
-        def call(scene: Scene, parameters, x):
-            rays = RayFrame(*parameters)
-            flags = jnp.asarray([scene.footprint, scene.parallel], jnp.int32)
-            made = jax.ShapeDtypeStruct(shape_of(scene), x.dtype)
-            return jax.ffi.ffi_call(target, made)(
-                x, rays.spacing, rays.source, rays.columns, rays.edges, rays.row, flags
-            )
-
-        return call
-
-    return for_precision
+def _arguments(scene: Scene, parameters: tuple) -> tuple:
+    """What the kernels take of the rays, and two flags."""
+    rays = RayFrame(*parameters)
+    flags = jnp.asarray([scene.footprint, scene.parallel], jnp.int32)
+    return rays.spacing, rays.source, rays.columns, rays.edges, rays.row, flags
 
 
 PROJECTOR = linear_pair(
     "rays",
     forward,
     transpose,
-    forward_kernel=_kernel("ray_project", lambda s: (s.views, s.rows, s.columns)),
-    transpose_kernel=_kernel("ray_project_transpose", lambda s: s.grid),
+    forward_kernel=compiled_call("ray_project", lambda s: (s.views, s.rows, s.columns), _arguments),
+    transpose_kernel=compiled_call("ray_project_transpose", lambda s: s.grid, _arguments),
 )

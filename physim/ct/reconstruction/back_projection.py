@@ -21,8 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-import physim_kernels
-from physim.core import linear_pair
+from physim.core import compiled_call, linear_pair
 from physim_phantoms import Grid
 from physim_phantoms._checks import is_concrete
 
@@ -101,20 +100,17 @@ def _lie(grid: Grid, geometry: Geometry, place) -> Lie:
     return Lie(grid.shape, views, columns, rows, (taps[0], taps[1]))
 
 
-# The kernel needs two columns to interpolate between; the reference does the rest.
-def _kernel(name: str, reference: Callable, shape_of: Callable) -> Callable:
+def column_kernel(name: str, reference: Callable, lie_of: Callable, shape_of: Callable) -> Callable:
+    """The kernel `name`, which needs two columns to interpolate between; the reference does the rest."""
+    made_for = compiled_call(name, lambda static: shape_of(lie_of(static)), lambda _, parameters: parameters)
+
     def for_precision(dtype):
-        target = physim_kernels.ensure(name, dtype)
-        if target is None:
+        kernel = made_for(dtype)
+        if kernel is None:
             return None
-
-        def call(lie: Lie, parameters, x):
-            if lie.columns < 2:
-                return reference(lie, parameters, x)
-            made = jax.ShapeDtypeStruct(shape_of(lie), x.dtype)
-            return jax.ffi.ffi_call(target, made)(x, *parameters)
-
-        return call
+        return lambda static, parameters, x: (kernel if lie_of(static).columns > 1 else reference)(
+            static, parameters, x
+        )
 
     return for_precision
 
@@ -123,8 +119,8 @@ SMEAR = linear_pair(
     "back_projection",
     collect,
     spread,
-    forward_kernel=_kernel("back_projection", collect, lambda lie: lie.grid),
-    transpose_kernel=_kernel(
-        "back_projection_transpose", spread, lambda lie: (lie.views, lie.columns, lie.rows)
+    forward_kernel=column_kernel("back_projection", collect, lambda lie: lie, lambda lie: lie.grid),
+    transpose_kernel=column_kernel(
+        "back_projection_transpose", spread, lambda lie: lie, lambda lie: (lie.views, lie.columns, lie.rows)
     ),
 )

@@ -9,7 +9,6 @@ and with the focal spot at height z_s(θ + γ), √(R² − t²) before the axis
 For every direction the half turns that see a voxel share it by a smooth function of the row.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import equinox as eqx
@@ -18,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-import physim_kernels
 from physim.core import linear_pair
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, is_concrete, require_range
 
 from ..geometry import ConeBeam, Geometry
 from .analytic_checks import refuse_what_is_not_upright
+from .back_projection import column_kernel
 from .back_projection_reference import Lie
 from .helical_checks import refuse_irregular, refuse_uncovered
 from .helical_reference import Turn, Winding, collect, needed_taps, spread
@@ -142,29 +141,15 @@ def turns(
     return numbers.reshape(sort.members, sort.groups, -1), tables
 
 
-def _kernel(name: str, reference: Callable, shape_of: Callable) -> Callable:
-    def for_precision(dtype):
-        target = physim_kernels.ensure(name, dtype)
-        if target is None:
-            return None
-
-        def call(winding: Winding, parameters, x):
-            if winding.lie.columns < 2:
-                return reference(winding, parameters, x)
-            made = jax.ShapeDtypeStruct(shape_of(winding.lie), x.dtype)
-            return jax.ffi.ffi_call(target, made)(x, *parameters)
-
-        return call
-
-    return for_precision
-
-
 WIND = linear_pair(
     "helical_back_projection",
     collect,
     spread,
-    forward_kernel=_kernel("helical_back_projection", collect, lambda lie: lie.grid),
-    transpose_kernel=_kernel(
-        "helical_back_projection_transpose", spread, lambda lie: (lie.views, lie.columns, lie.rows)
+    forward_kernel=column_kernel("helical_back_projection", collect, lambda w: w.lie, lambda lie: lie.grid),
+    transpose_kernel=column_kernel(
+        "helical_back_projection_transpose",
+        spread,
+        lambda w: w.lie,
+        lambda lie: (lie.views, lie.columns, lie.rows),
     ),
 )
