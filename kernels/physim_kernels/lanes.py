@@ -8,22 +8,12 @@ elsewhere.
 
 # Numba hands an intrinsic its compile context as a first argument that no caller writes.
 # pyright: reportCallIssue=false
-import llvmlite.binding as binding
-import llvmlite.ir as ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-_WIDE = binding.get_host_cpu_features().get("avx512f", False)
-WIDTH = {types.float32: 16 if _WIDE else 8, types.float64: 8 if _WIDE else 4}
+from .vectors import I32, I64, WIDTH, Block, lanes
+
 PAD = 64  # zeros that a line needs on both sides: more than a window of two vectors
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-
-
-@intrinsic
-def lanes(context, real):
-    """How many numbers of the type of `real` are treated at a time."""
-    width = WIDTH[real]
-    return types.int64(real), lambda cg, builder, signature, arguments: _I64(width)
 
 
 @intrinsic(prefer_literal=True)
@@ -41,17 +31,17 @@ def add_resampled(context, target, line, skip, place, step, half, slope, top, ga
 
     def generate(cg, builder, signature, arguments):
         target, line, skip, place, step, half, slope, top, gain, count = arguments[:10]
-        block = _Block(builder, cg.get_value_type(real), WIDTH[real])
+        block = Block(builder, cg.get_value_type(real), WIDTH[real])
         one, nothing = block.spread(block.real(1)), block.spread(block.real(0))
         places = block.add(block.spread(place), block.multiply(block.spread(step), block.ramp()))
         lowest = block.add(block.floor(block.subtract(places, block.spread(builder.fdiv(half, slope)))), one)
         lowest = block.add(lowest, block.spread(builder.sitofp(skip, block.element)))
         ends = (
-            builder.extract_element(lowest, _I32(0)),
-            builder.extract_element(lowest, builder.sub(count, _I64(1))),
+            builder.extract_element(lowest, I32(0)),
+            builder.extract_element(lowest, builder.sub(count, I64(1))),
         )
         base = builder.select(builder.fcmp_ordered("<", *ends), *ends)
-        window = block.load_pair(line, builder.fptosi(base, _I64))
+        window = block.load_pair(line, builder.fptosi(base, I64))
         offset = block.whole(block.subtract(lowest, block.spread(base)))
         total = nothing
         for tap in range(number):
@@ -60,7 +50,7 @@ def add_resampled(context, target, line, skip, place, step, half, slope, top, ga
             weight = block.larger(block.subtract(block.spread(half), weight), nothing)
             value = block.pick(window, builder.add(offset, block.whole_constant(tap)))
             total = block.add(total, block.multiply(block.smaller(weight, block.spread(top)), value))
-        total = block.only_first(block.multiply(total, block.spread(gain)), builder.trunc(count, _I32))
+        total = block.only_first(block.multiply(total, block.spread(gain)), builder.trunc(count, I32))
         block.store(target, block.add(block.load(target), total))
         return cg.get_dummy_value()
 
@@ -100,96 +90,3 @@ def resample(target, line, begin, step, first, last, half, slope, top, gain):
                 if max(place, end) - reach + skip > -width and min(place, end) - reach + skip < length:
                     add_resampled(to, of, skip, at, pace, h, s, t, g, count, 4)
         k += many
-
-
-class _Block:
-    """Arithmetic on vectors of `width` numbers of type `element`."""
-
-    def __init__(self, builder, element, width: int):
-        self.builder, self.element, self.width = builder, element, width
-        self.vector = ir.VectorType(element, width)
-        self.index = ir.VectorType(_I32, width)
-        self.suffix = f"v{width}f{32 if isinstance(element, ir.FloatType) else 64}"
-
-    def real(self, value):
-        return ir.Constant(self.element, float(value))
-
-    def spread(self, value):
-        one = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), value, _I32(0))
-        zeros = ir.Constant(self.index, [0] * self.width)
-        return self.builder.shuffle_vector(one, ir.Constant(self.vector, ir.Undefined), zeros)
-
-    def ramp(self):
-        return ir.Constant(self.vector, [float(k) for k in range(self.width)])
-
-    def whole_constant(self, value: int):
-        return ir.Constant(self.index, [value] * self.width)
-
-    def whole(self, values):
-        return self.builder.fptosi(values, self.index)
-
-    def add(self, a, b):
-        return self.builder.fadd(a, b, flags=("contract",))
-
-    def subtract(self, a, b):
-        return self.builder.fsub(a, b, flags=("contract",))
-
-    def multiply(self, a, b):
-        return self.builder.fmul(a, b, flags=("contract",))
-
-    def larger(self, a, b):
-        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
-
-    def smaller(self, a, b):
-        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
-
-    def _unary(self, name, a):
-        kind = ir.FunctionType(self.vector, [self.vector])
-        function = self.builder.module.declare_intrinsic(f"llvm.{name}.{self.suffix}", (), kind)
-        return self.builder.call(function, [a])
-
-    def floor(self, a):
-        return self._unary("floor", a)
-
-    def magnitude(self, a):
-        return self._unary("fabs", a)
-
-    def _pointer(self, address, index):
-        first = self.builder.inttoptr(address, self.element.as_pointer())
-        place = self.builder.gep(first, [index])
-        return self.builder.bitcast(place, self.vector.as_pointer())
-
-    def load(self, address, index=None):
-        return self.builder.load(
-            self._pointer(address, _I64(0) if index is None else index),
-            align=4 if isinstance(self.element, ir.FloatType) else 8,
-        )
-
-    def store(self, address, value):
-        size = 4 if isinstance(self.element, ir.FloatType) else 8
-        self.builder.store(value, self._pointer(address, _I64(0)), align=size)
-
-    def load_pair(self, address, index):
-        return self.load(address, index), self.load(address, self.builder.add(index, _I64(self.width)))
-
-    def pick(self, window, index):
-        """Elements `index` of the two vectors of `window`, one behind the other."""
-        within = self.builder.and_(index, self.whole_constant(self.width - 1))
-        a, b = (self._permuted(vector, within) for vector in window)
-        second = self.builder.icmp_signed(">=", index, self.whole_constant(self.width))
-        return self.builder.select(second, b, a)
-
-    def _permuted(self, vector, index):
-        made = ir.Constant(self.vector, ir.Undefined)
-        for k in range(self.width):
-            chosen = self.builder.extract_element(vector, self.builder.extract_element(index, _I32(k)))
-            made = self.builder.insert_element(made, chosen, _I32(k))
-        return made
-
-    def only_first(self, values, count):
-        many = self.builder.insert_element(ir.Constant(self.index, ir.Undefined), count, _I32(0))
-        zeros = ir.Constant(self.index, [0] * self.width)
-        many = self.builder.shuffle_vector(many, ir.Constant(self.index, ir.Undefined), zeros)
-        order = ir.Constant(self.index, list(range(self.width)))
-        keep = self.builder.icmp_signed("<", order, many)
-        return self.builder.select(keep, values, ir.Constant(self.vector, [0.0] * self.width))

@@ -175,9 +175,3 @@ def planes_between(start, slope, low, high, planes):
     lowest, highest = (a, b) if a < b else (b, a)
     first = floor(max(min(lowest, planes + 1.0), -1.0)) + 1
     return first, max(-floor(-max(min(highest, planes + 0.0), 0.0)), first)
-
-
-@njit(inline="always")
-def planes_ahead(path, planes):
-    """First plane, and one behind the last, ahead of the source."""
-    return planes_between(path[8], path[9], 0.0, np.inf, planes)

@@ -9,6 +9,7 @@ from numba import njit, prange
 
 from .lanes import PAD, resample
 from .ray_paths import (
+    ALONG_X,
     NO_PATH,
     PATH_NUMBERS,
     RAY_NUMBERS,
@@ -16,70 +17,86 @@ from .ray_paths import (
     first_met,
     floor,
     last_met,
-    planes_ahead,
-    planes_between,
     ray_path,
     rows_met,
     shadow_width,
     share,
     step_length,
 )
+from .slice_rays import add_ray, tiles_of
 
 COLUMNS = 16  # columns of the detector that share the lines of voxels in cache
+COLUMNS_OF_SLICE = 128  # the same for a volume of one slice
 
 
 @njit(parallel=True, cache=True, fastmath={"contract"})
 def project(volume, spacing, source, columns, edges, row, footprint, parallel, out):
     """out[view, row, column] = ∫ volume dl."""
-    count = columns.shape[1]
-    blocks = (count + COLUMNS - 1) // COLUMNS
-    for task in prange(columns.shape[0] * blocks):
-        view, first = task // blocks, (task % blocks) * COLUMNS
-        last = min(first + COLUMNS, count)
-        _project_block(
-            volume,
-            spacing,
-            source[view],
-            columns[view],
-            edges[view],
-            row[view],
-            footprint,
-            parallel,
-            first,
-            last,
-            out[view],
-        )
+    views, count, flat = columns.shape[0], columns.shape[1], volume.shape[2] == 1
+    slice_ = volume[:, :, 0] if flat else volume[:0, :0, 0]
+    along_x, along_y = tiles_of(slice_, 0), tiles_of(slice_, 1)
+    size = COLUMNS_OF_SLICE if flat else COLUMNS
+    blocks = (count + size - 1) // size
+    for task in prange(views * blocks):
+        view, first = task // blocks, (task % blocks) * size
+        last = min(first + size, count)
+        rays = columns[view, first:last], edges[view, first : last + 1], row[view]
+        made = out[view, :, first:last]
+        if flat:
+            _project_slice(volume, along_x, along_y, spacing, source[view], *rays, footprint, parallel, made)
+        else:
+            _project_block(volume, spacing, source[view], *rays, footprint, parallel, made)
 
 
 @njit(cache=True, fastmath={"contract"})
-def _project_block(volume, spacing, source, columns, edges, row, footprint, parallel, first, last, out):
+def _project_slice(volume, along_x, along_y, spacing, source, columns, edges, row, footprint, parallel, out):
+    """Neighbouring columns of one view through a volume of one slice."""
+    rows = out.shape[0]
+    path, sums = np.empty(PATH_NUMBERS), np.empty(rows, volume.dtype)
+    held = np.empty((rows + 1, along_x.shape[2]), volume.dtype)
+    for n in range(columns.shape[0]):
+        column, lower, upper = columns[n], edges[n], edges[n + 1]
+        main = column_path(spacing, source, column, lower, upper, row, rows, parallel, path)
+        if main == NO_PATH:
+            _project_rays(volume, spacing, source, column, lower, upper, row, footprint, parallel, out[:, n])
+            continue
+        sums[:] = 0
+        if main == ALONG_X:
+            add_ray(along_x, path, volume.shape[0], volume.shape[1], footprint, held, sums)
+        else:
+            add_ray(along_y, path, volume.shape[1], volume.shape[0], footprint, held, sums)
+        _measure(spacing, source, column, row, parallel, main, sums, out[:, n])
+
+
+@njit(inline="always")
+def _measure(spacing, source, column, row, parallel, main, sums, out):
+    """Sums over planes times the length of each ray between two planes."""
+    rows = out.shape[0]
+    for r in range(rows):
+        height = column[2] + (r - 0.5 * (rows - 1)) * row[2]
+        out[r] = sums[r] * step_length(spacing, source, column[0], column[1], height, parallel, main)
+
+
+@njit(cache=True, fastmath={"contract"})
+def _project_block(volume, spacing, source, columns, edges, row, footprint, parallel, out):
     """Neighbouring columns of one view."""
-    rows, flat = out.shape[0], volume.shape[2] == 1
-    paths = np.empty((last - first, PATH_NUMBERS))
-    main = np.empty(last - first, np.int64)
-    sums = np.zeros((last - first, rows + PAD), volume.dtype)
+    rows, count = out.shape
+    paths, main = np.empty((count, PATH_NUMBERS)), np.empty(count, np.int64)
+    sums = np.zeros((count, rows + PAD), volume.dtype)
     line = np.zeros(volume.shape[2] + 2 * PAD, volume.dtype)
-    for n in range(last - first):
-        column, lower, upper = columns[first + n], edges[first + n], edges[first + n + 1]
+    for n in range(count):
+        column, lower, upper = columns[n], edges[n], edges[n + 1]
         main[n] = column_path(spacing, source, column, lower, upper, row, rows, parallel, paths[n])
         if main[n] == NO_PATH:
-            _project_rays(
-                volume, spacing, source, column, lower, upper, row, footprint, parallel, out[:, first + n]
-            )
-        elif flat:
-            _project_flat(volume[:, :, 0], paths[n], main[n], footprint, rows, sums[n])
-    if not flat:
-        for axis in range(2):
-            for plane in range(volume.shape[axis]):
-                for n in range(last - first):
-                    if main[n] == axis:
-                        _add_plane(volume, paths[n], axis, plane, footprint, line, rows, sums[n])
-    for n in range(last - first):
+            _project_rays(volume, spacing, source, column, lower, upper, row, footprint, parallel, out[:, n])
+    for axis in range(2):
+        for plane in range(volume.shape[axis]):
+            for n in range(count):
+                if main[n] == axis:
+                    _add_plane(volume, paths[n], axis, plane, footprint, line, rows, sums[n])
+    for n in range(count):
         if main[n] != NO_PATH:
-            x, y, z = columns[first + n, 0], columns[first + n, 1], columns[first + n, 2]
-            for r in range(rows):
-                height = z + (r - 0.5 * (rows - 1)) * row[2]
-                out[r, first + n] = sums[n, r] * step_length(spacing, source, x, y, height, parallel, main[n])
+            _measure(spacing, source, columns[n], row, parallel, main[n], sums[n], out[:, n])
 
 
 @njit(inline="always")
@@ -128,56 +145,6 @@ def _mix(volume, axis, plane, place, width, low, high, footprint, z_first, z_las
         more = (volume[plane, other] if axis == 0 else volume[other, plane])[z_first : z_last + 1]
         for k in range(target.size):
             target[k] += weight * more[k]
-
-
-@njit(inline="always")
-def _project_flat(volume, path, axis, footprint, rows, sums):
-    """A volume of one slice onto one column of pixels: the slice's edges with care, what lies between them fast."""
-    planes, across = volume.shape[axis], volume.shape[1 - axis]
-    first, last = planes_ahead(path, planes)
-    if footprint or rows > 1 or across < 2:
-        _add_flat(volume, path, axis, footprint, rows, first, last, sums)
-        return
-    begin, end = planes_between(path[0], path[1], 0.0, across - 1.0, planes)
-    begin, end = min(max(begin, first), last), max(min(end, last), first)
-    _add_flat(volume, path, axis, footprint, rows, first, begin, sums)
-    _add_flat(volume, path, axis, footprint, rows, max(end, begin), last, sums)
-    real = volume.dtype.type
-    total = real(0)
-    if axis == 0:
-        for plane in range(begin, end):
-            place = path[0] + path[1] * plane
-            low = int(place)
-            upper = real(place - low)
-            weight = max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
-            total += weight * (volume[plane, low] + upper * (volume[plane, low + 1] - volume[plane, low]))
-    else:
-        for plane in range(begin, end):
-            place = path[0] + path[1] * plane
-            low = int(place)
-            upper = real(place - low)
-            weight = max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
-            total += weight * (volume[low, plane] + upper * (volume[low + 1, plane] - volume[low, plane]))
-    sums[0] += total
-
-
-@njit(inline="always")
-def _add_flat(volume, path, axis, footprint, rows, first, last, sums):
-    """Some planes of a slice, edges and shadows included."""
-    across = volume.shape[1 - axis]
-    for plane in range(first, last):
-        place = path[0] + path[1] * plane
-        width = abs(path[6] + path[7] * plane) if footprint else 1.0
-        if not (place > -2.0 - width and place < across + 1.0 + width):
-            continue
-        total = 0.0
-        low, high = first_met(place, width, footprint), last_met(place, width, footprint)
-        for index in range(max(low, 0), min(high, across - 1) + 1):
-            value = volume[plane, index] if axis == 0 else volume[index, plane]
-            total += share(place, width, index, footprint) * value
-        begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
-        for r in range(rows):
-            sums[r] += share(begin + step * r, abs(step), 0, footprint) * total
 
 
 @njit(cache=True, fastmath={"contract"})

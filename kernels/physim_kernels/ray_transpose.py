@@ -17,16 +17,14 @@ from .ray_paths import (
     first_met,
     floor,
     last_met,
-    planes_ahead,
-    planes_between,
     ray_path,
     shadow_width,
     share,
     step_length,
 )
+from .slice_rays import collect_slice
 
 PLANES = 4  # planes of voxels that share the detector's columns in cache
-FLAT_PLANES = 32  # the same for a volume of one slice
 
 
 @njit(parallel=True, cache=True, fastmath={"contract"})
@@ -35,7 +33,8 @@ def project_transpose(values, spacing, source, columns, edges, row, footprint, p
     views, rows, count = values.shape
     paths = np.empty((views, count, PATH_NUMBERS))
     main = np.empty((views, count), np.int64)
-    lines = np.zeros((views, count, rows + 2 * PAD), values.dtype)
+    pad = PAD if out.shape[2] > 1 else 0
+    lines = np.zeros((views, count, rows + 2 * pad), values.dtype)
     for view in prange(views):
         for c in range(count):
             main[view, c] = column_path(
@@ -49,20 +48,20 @@ def project_transpose(values, spacing, source, columns, edges, row, footprint, p
                 parallel,
                 paths[view, c],
             )
-        _turn(
-            values[view], spacing, source[view], columns[view], row[view], parallel, main[view], lines[view]
-        )
+        lengths = lines[view, :, pad : pad + rows]
+        _turn(values[view], spacing, source[view], columns[view], row[view], parallel, main[view], lengths)
     lost = np.any(main == NO_PATH)
+    if out.shape[2] == 1:
+        out[:] = 0
+        collect_slice(lines, paths, main, 0, footprint, out[:, :, 0])
+        collect_slice(lines, paths, main, 1, footprint, out[:, :, 0])
     for axis in range(3):
-        thick = PLANES if out.shape[2] > 1 else FLAT_PLANES
-        for block in prange((out.shape[axis] + thick - 1) // thick):
-            first, last = block * thick, min(block * thick + thick, out.shape[axis])
-            if axis == 0:
+        for block in prange((out.shape[axis] + PLANES - 1) // PLANES):
+            first, last = block * PLANES, min(block * PLANES + PLANES, out.shape[axis])
+            if axis == 0 and out.shape[2] > 1:
                 out[first:last] = 0
             if axis < 2 and out.shape[2] > 1:
                 _collect_lines(lines, paths, main, axis, first, last, footprint, rows, out)
-            elif axis < 2:
-                _collect_flat(lines, paths, main, axis, first, last, footprint, rows, out)
             if lost:
                 _collect_rays(
                     values,
@@ -90,7 +89,7 @@ def _turn(values, spacing, source, columns, row, parallel, main, lines):
         for c in range(count):
             if main[c] != NO_PATH:
                 x, y, z = columns[c, 0], columns[c, 1], columns[c, 2] + lift
-                lines[c, PAD + r] = values[r, c] * step_length(spacing, source, x, y, z, parallel, main[c])
+                lines[c, r] = values[r, c] * step_length(spacing, source, x, y, z, parallel, main[c])
 
 
 @njit(cache=True, fastmath={"contract"})
@@ -140,72 +139,6 @@ def _spread(sums, axis, plane, place, width, low, high, footprint, z_first, z_la
         line = (out[plane, other] if axis == 0 else out[other, plane])[z_first : z_last + 1]
         for k in range(source.size):
             line[k] += weight * source[k]
-
-
-@njit(cache=True, fastmath={"contract"})
-def _collect_flat(lines, paths, main, axis, first, last, footprint, rows, out):
-    """Columns of pixels onto a few planes of one slice: its edges with care, what lies between them fast."""
-    planes, across = out.shape[axis], out.shape[1 - axis]
-    simple = not footprint and rows == 1 and across > 1
-    for view in range(lines.shape[0]):
-        for c in range(lines.shape[1]):
-            if main[view, c] != axis:
-                continue
-            path = paths[view, c]
-            begin, end = planes_ahead(path, planes)
-            begin, end = max(begin, first), min(end, last)
-            if begin >= end:
-                continue
-            pixels = lines[view, c, PAD : PAD + rows]
-            if not simple:
-                _spread_flat(pixels, path, axis, begin, end, footprint, out)
-                continue
-            inner, outer = planes_between(path[0], path[1], 0.0, across - 1.0, planes)
-            inner = min(max(inner, begin), end)
-            outer = max(min(outer, end), inner)
-            _spread_flat(pixels, path, axis, begin, inner, footprint, out)
-            _spread_flat(pixels, path, axis, outer, end, footprint, out)
-            _spread_inside(pixels[0], path, axis, inner, outer, out)
-
-
-@njit(inline="always")
-def _spread_inside(pixel, path, axis, first, last, out):
-    """One pixel onto planes of a slice where both neighbours exist."""
-    real = out.dtype.type
-    for plane in range(first, last):
-        place = path[0] + path[1] * plane
-        low = int(place)
-        part = pixel * max(real(0), real(1) - abs(real(path[2] + path[3] * plane)))
-        upper = part * real(place - low)
-        if axis == 0:
-            out[plane, low, 0] += part - upper
-            out[plane, low + 1, 0] += upper
-        else:
-            out[low, plane, 0] += part - upper
-            out[low + 1, plane, 0] += upper
-
-
-@njit(inline="always")
-def _spread_flat(pixels, path, axis, first, last, footprint, out):
-    """One column of pixels onto some planes of a slice, edges and shadows included."""
-    real = out.dtype.type
-    across = out.shape[1 - axis]
-    for plane in range(first, last):
-        place = path[0] + path[1] * plane
-        width = abs(path[6] + path[7] * plane) if footprint else 1.0
-        if not (place > -2.0 - width and place < across + 1.0 + width):
-            continue
-        begin, step = path[2] + path[3] * plane, path[4] + path[5] * plane
-        total = 0.0
-        for r in range(pixels.size):
-            total += share(begin + step * r, abs(step), 0, footprint) * pixels[r]
-        low, high = first_met(place, width, footprint), last_met(place, width, footprint)
-        for index in range(max(low, 0), min(high, across - 1) + 1):
-            part = real(share(place, width, index, footprint) * total)
-            if axis == 0:
-                out[plane, index, 0] += part
-            else:
-                out[index, plane, 0] += part
 
 
 @njit(cache=True, fastmath={"contract"})

@@ -23,7 +23,7 @@ def prepare(grid: Grid, geometry: Geometry, model: Model, dtype) -> tuple[Scene,
     """What the pair below works from."""
     parallel = isinstance(geometry, ParallelBeam)
     # Numbers that can be looked at stay so under an outer jit too.
-    frame = worked_out(ray_frame, grid, geometry, dtype)
+    frame = worked_out(_frame, grid, geometry, jnp.dtype(dtype))
     needed = worked_out(_needed, frame, grid.shape, parallel, model.footprint)
     if is_concrete(needed):
         taps, *reach = (int(n) for n in np.asarray(needed))
@@ -37,6 +37,10 @@ def prepare(grid: Grid, geometry: Geometry, model: Model, dtype) -> tuple[Scene,
     taps = taps if model.footprint else 2
     reach = (min(reach[0], rows), min(reach[1], columns))
     return Scene(grid.shape, views, rows, columns, parallel, model.footprint, taps, reach), frame
+
+
+# One program for each kind of geometry: dispatching its operations one by one takes longer than a small projection.
+_frame = jax.jit(ray_frame, static_argnums=2)
 
 
 def _needed(frame: RayFrame, shape: tuple[int, int, int], parallel: bool, footprint: bool):

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from physim_phantoms import Grid
-from physim_phantoms._checks import require_finite, require_shape
+from physim_phantoms._checks import is_concrete, require_finite, require_shape
 
+from ..coverage import require_meeting, require_outside
 from ..geometry import Geometry
 from .models import Joseph, Model
 from .operator import PROJECTOR, prepare
@@ -23,12 +24,22 @@ def project(
     The volume is zero outside the grid. Linear in the volume with `backproject` as its exact transpose; differentiable in
     volume, geometry and grid, to any order (both models are piecewise smooth in the geometry: derivatives are those of
     the pieces). Memory is that of volume and sinogram.
-    Raises `ValueError` for NaN and a volume that does not fit the grid.
+    Raises `ValueError` for NaN, a volume that does not fit the grid, a grid that no ray meets and a source inside the object.
 
     Good values: `Joseph()` for gradients and speed, `DistanceDriven()` where pixels or voxels are coarse.
     """
     require_shape("volume", volume, grid.shape)
     require_finite("volume", volume)
+    require_meeting(grid, geometry)
+    if is_concrete(volume):
+        require_outside("volume", grid, geometry, lambda part: bool(np.any(np.asarray(volume)[part])))
+    return line_integrals(volume, grid, geometry, model)
+
+
+def line_integrals(
+    volume: Float[Array | np.ndarray, "x y z"], grid: Grid, geometry: Geometry, model: Model
+) -> Float[Array, "view row column"]:
+    """`project` without its checks: for some views of a scan, which need not meet the grid."""
     volume = _floating(volume)
     scene, frame = prepare(grid, geometry, model, volume.dtype)
     return _forward(scene, tuple(frame), volume)
@@ -42,10 +53,11 @@ def backproject(
 ) -> Float[Array, "x y z"]:
     """The exact transpose of `project`: every voxel collects the rays that see it, with the same weights.
 
-    Raises `ValueError` for NaN and a sinogram that does not fit the geometry.
+    Raises `ValueError` for NaN, a sinogram that does not fit the geometry and a grid that no ray meets.
     """
     require_shape("sino", sino, geometry.sinogram_shape)
     require_finite("sino", sino)
+    require_meeting(grid, geometry)
     sino = _floating(sino)
     scene, frame = prepare(grid, geometry, model, sino.dtype)
     return _transpose(scene, tuple(frame), sino)

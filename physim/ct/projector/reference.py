@@ -146,7 +146,11 @@ def _ahead(scene: Scene, rays: Line, plane):
 def _collect(scene: Scene, view: RayFrame, values, voxels):
     """What the voxels get from one view."""
     column, row, inside = (jax.lax.stop_gradient(v) for v in _shadow_of(scene, view, voxels))
-    first = [jnp.ceil(at - reach / 2) for at, reach in zip((row, column), scene.reach, strict=True)]
+    # As many neighbours as there are pixels are all of them, wherever the shadow lies.
+    first = [
+        jnp.zeros_like(at) if reach == pixels else jnp.ceil(at - reach / 2)
+        for at, reach, pixels in zip((row, column), scene.reach, (scene.rows, scene.columns), strict=True)
+    ]
 
     @jax.checkpoint
     def add(total, offset):
