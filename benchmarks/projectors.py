@@ -2,7 +2,8 @@
 
 Cone beam n³ voxels, n² flat detector, and a 2-D fan. Peers run in `benchmarks/.peers` (see peers.sh) as processes right
 before ours; the best of the repeats counts, and sinograms are compared with ours. GUPS: voxels × views / seconds / 10⁹. The
-machine's limit is measured in the same run (see README.md). `--accelerator` runs the 512³ problem on a GPU or TPU.
+machine's limits are measured in the same run: `limit` is the share of its multiply-adds that the bare sum needs, two for each
+voxel line or voxel that a ray lies between (see peers.md). `--accelerator` runs the 512³ problem on a GPU or TPU.
 """
 
 import json
@@ -18,6 +19,7 @@ import report
 from peer_projectors import best, volume_of
 
 from physim import ct
+from physim_kernels.arithmetic import measure_arithmetic
 from physim_kernels.bandwidth import measure_bandwidth
 from physim_phantoms import Grid
 
@@ -98,6 +100,29 @@ def against(name: str, problem: dict, model, flat: bool = False) -> dict:
     return row
 
 
+def with_limit(rows: list[dict], gflops: float) -> list[dict]:
+    """Joseph's sum alone: each ray takes 4 voxels (2 in a slice) of n planes, a multiply-add each."""
+    for row in rows:
+        grid, geometry = scanner(
+            {"cone": cone, "fan": fan}[row["problem"]](row["n"], row["views"]), row["problem"] == "fan"
+        )
+        rays = float(np.prod(geometry.sinogram_shape))
+        work = rays * row["n"] * (2 if grid.shape[2] == 1 else 4) * 2 / 1e9
+        row |= {f"{name}_limit": work / gflops / row[f"{name}_s"] for name in ("forward", "transpose")}
+    return rows
+
+
+def exponents(rows: list[dict]) -> dict[str, float | None]:
+    """The power of voxels × views with which each projector's time grows."""
+    made = {}
+    for problem, model in dict.fromkeys((row["problem"], row["model"]) for row in rows):
+        chosen = [row for row in rows if (row["problem"], row["model"]) == (problem, model)]
+        work = [row["n"] ** (2 if problem == "fan" else 3) * row["views"] for row in chosen]
+        for name in ("forward", "transpose"):
+            made[f"{problem} {model} {name}"] = report.exponent(work, [row[f"{name}_s"] for row in chosen])
+    return made
+
+
 def accelerator(arguments) -> None:
     """512³ voxels, 360 views, 1024 × 768 pixels on whatever JAX runs on."""
     grid = Grid((512,) * 3)
@@ -123,7 +148,9 @@ def main() -> None:
     rows = [against("rtk", cone(*size), ct.Joseph()) for size in sizes]
     rows += [against("mbirjax", cone(*size), ct.DistanceDriven()) for size in sizes]
     rows += [against("astra", fan(*size), ct.Joseph(), flat=True) for size in slices]
-    report.finish("projectors", rows, arguments, bandwidth_gb_per_s=measure_bandwidth())
+    gflops = measure_arithmetic()
+    limits = {"bandwidth_gb_per_s": measure_bandwidth(), "gflop_per_s": gflops, "exponents": exponents(rows)}
+    report.finish("projectors", with_limit(rows, gflops), arguments, **limits)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,14 @@ def _walk(path, planes, across, width, half):
 
 
 @njit(inline="always")
+def _indices_met(path, plane, lead, across, padded, most):
+    """First index that a ray meets in the tile that begins at `plane`, how many, and where it crosses, counted from the first."""
+    place = path[0] + path[1] * plane
+    low = max(floor(place + lead) + 1, 0)
+    return low, min(most, padded - low) if low < across else 0, place - low
+
+
+@njit(inline="always")
 def _is_plain(path, planes, rows, footprint):
     """Whether a ray lies in the middle of the slice all the way, so that its thickness weighs nothing."""
     near, far = path[8], path[8] + path[9] * planes
@@ -94,17 +102,15 @@ def add_ray(tiles, path, planes, across, footprint, held, sums):
     lead = min(path[1] * (width - 1), 0.0) - half
     for tile in range(first, last):
         plane = tile * width
-        place = path[0] + path[1] * plane
-        low = max(floor(place + lead) + 1, 0)
-        count = min(most, padded - low)
-        if low >= across or count <= 0:
+        low, count, place = _indices_met(path, plane, lead, across, padded, most)
+        if count <= 0:
             continue
         address = tiles.ctypes.data + (tile * padded + low) * width * size
         if footprint:
             wide = real(path[6] + path[7] * plane)
-            tile_sum(met, address, count, real(place - low), slope, wide, widening, 1)
+            tile_sum(met, address, count, real(place), slope, wide, widening, 1)
         else:
-            tile_sum(met, address, count, real(place - low), slope, slope, slope, 0)
+            tile_sum(met, address, count, real(place), slope, slope, slope, 0)
         if not plain:
             for r in range(rows):
                 _weigh_row(held[r], held[rows], path, plane, r, footprint)
@@ -114,7 +120,7 @@ def add_ray(tiles, path, planes, across, footprint, held, sums):
             sums[r] += held[r, lane]
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(inline="always")
 def spread_ray(pixels, path, planes, across, footprint, begin, end, most, held, tiles):
     """The rays of one column of `pixels` onto the tiles begin..end, `most` indices in each; `held` is as in `add_ray`."""
     real, size = tiles.dtype.type, tiles.itemsize
@@ -128,10 +134,8 @@ def spread_ray(pixels, path, planes, across, footprint, begin, end, most, held, 
     lead = min(path[1] * (width - 1), 0.0) - half
     for tile in range(begin, end):
         plane = tile * width
-        place = path[0] + path[1] * plane
-        low = max(floor(place + lead) + 1, 0)
-        count = min(most, padded - low)
-        if low >= across or count <= 0:
+        low, count, place = _indices_met(path, plane, lead, across, padded, most)
+        if count <= 0:
             continue
         if not plain:
             held[rows] = 0
@@ -140,9 +144,9 @@ def spread_ray(pixels, path, planes, across, footprint, begin, end, most, held, 
         address = tiles.ctypes.data + (tile * padded + low) * width * size
         if footprint:
             wide = real(path[6] + path[7] * plane)
-            tile_add(met, address, count, real(place - low), slope, wide, widening, 1)
+            tile_add(met, address, count, real(place), slope, wide, widening, 1)
         else:
-            tile_add(met, address, count, real(place - low), slope, slope, slope, 0)
+            tile_add(met, address, count, real(place), slope, slope, slope, 0)
 
 
 @njit(parallel=True, cache=True, fastmath={"contract"})

@@ -29,48 +29,43 @@ def _ramp(block, start, step):
     return block.add(block.spread(start), block.multiply(block.spread(step), block.ramp()))
 
 
-@intrinsic(prefer_literal=True)
-def tile_sum(context, sums, tile, count, place, slope, width, widening, footprint):
-    """sums[lane] += Σ_index tile[index, lane] share(place + slope lane − index, |width + widening lane|), 0 ≤ index < count."""
-    real = place
+def _over_tile(real, footprint, meet):
+    """Signature and machine code of a walk over the indices of a tile; `meet(block, share, held, address)` is what is done there.
+
+    `held` is the vector at the first argument's address, to which the sum of what `meet` returns is added, if anything.
+    """
     signature = types.void(types.int64, types.int64, types.int64, real, real, real, real, footprint)
 
     def generate(cg, builder, signature, arguments):
-        sums, tile, count, place, slope, width, widening = arguments[:7]
+        vector, tile, count, place, slope, width, widening = arguments[:7]
         block = Block(builder, cg.get_value_type(real), WIDTH[real])
-        places, wide = _ramp(block, place, slope), block.magnitude(_ramp(block, width, widening))
-
-        def met(away, address):
-            share = _shares(block, away, wide, bool(footprint.literal_value))
-            return block.multiply(share, block.load(address))
-
-        block.store(sums, block.add(block.load(sums), block.fold(tile, count, places, met)))
+        wide, held = block.magnitude(_ramp(block, width, widening)), block.load(vector)
+        share = lambda away: _shares(block, away, wide, bool(footprint.literal_value))
+        step = lambda away, address: meet(block, share(away), held, address)
+        total = block.fold(tile, count, _ramp(block, place, slope), step)
+        if total is not None:
+            block.store(vector, block.add(held, total))
         return cg.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic(prefer_literal=True)
+def tile_sum(context, sums, tile, count, place, slope, width, widening, footprint):
+    """sums[lane] += Σ_index tile[index, lane] share(place + slope lane − index, |width + widening lane|), 0 ≤ index < count."""
+    return _over_tile(
+        place, footprint, lambda block, share, held, address: block.multiply(share, block.load(address))
+    )
 
 
 @intrinsic(prefer_literal=True)
 def tile_add(context, values, tile, count, place, slope, width, widening, footprint):
     """tile[index, lane] += values[lane] share(place + slope lane − index, |width + widening lane|), 0 ≤ index < count."""
-    real = place
-    signature = types.void(types.int64, types.int64, types.int64, real, real, real, real, footprint)
 
-    def generate(cg, builder, signature, arguments):
-        values, tile, count, place, slope, width, widening = arguments[:7]
-        block = Block(builder, cg.get_value_type(real), WIDTH[real])
-        places, wide = _ramp(block, place, slope), block.magnitude(_ramp(block, width, widening))
-        values = block.load(values)
+    def add(block, share, held, address):
+        block.store(address, block.add(block.load(address), block.multiply(share, held)))
 
-        def put(away, address):
-            share = _shares(block, away, wide, bool(footprint.literal_value))
-            block.store(address, block.add(block.load(address), block.multiply(share, values)))
-            return block.constant(0)
-
-        block.fold(tile, count, places, put)
-        return cg.get_dummy_value()
-
-    return signature, generate
+    return _over_tile(place, footprint, add)
 
 
 @intrinsic(prefer_literal=True)

@@ -140,23 +140,20 @@ class Block:
         return self.builder.select(keep, values, ir.Constant(self.vector, [0.0] * self.width))
 
     def fold(self, address, count, start, step):
-        """Σ step(start − index, address of vector `index`) over index < count, which is at least 1."""
+        """Σ step(start − index, address of vector `index`) over index < count, which is at least 1; None if steps give None."""
         builder = self.builder
         before, body, after = builder.block, *(builder.append_basic_block(n) for n in ("fold", "folded"))
         builder.branch(body)
         builder.position_at_end(body)
-        index, total, away = builder.phi(I64), builder.phi(self.vector), builder.phi(self.vector)
+        index, away, total = builder.phi(I64), builder.phi(self.vector), builder.phi(self.vector)
         size = self.width * (4 if isinstance(self.element, ir.FloatType) else 8)
-        there = builder.add(address, builder.mul(index, I64(size)))
-        steps = (
-            (index, I64(0), builder.add(index, I64(1))),
-            (total, self.constant(0), self.add(total, step(away, there))),
-            (away, start, self.subtract(away, self.constant(1))),
-        )
-        last = builder.block
-        for phi, first, then in steps:
+        part = step(away, builder.add(address, builder.mul(index, I64(size))))
+        made = total if part is None else self.add(total, part)
+        following = builder.add(index, I64(1))
+        steps = (index, I64(0), following), (away, start, self.subtract(away, self.constant(1)))
+        for phi, first, then in (*steps, (total, self.constant(0), made)):
             phi.add_incoming(first, before)
-            phi.add_incoming(then, last)
-        builder.cbranch(builder.icmp_signed("<", steps[0][2], count), body, after)
+            phi.add_incoming(then, body)
+        builder.cbranch(builder.icmp_signed("<", following, count), body, after)
         builder.position_at_end(after)
-        return steps[1][2]
+        return None if part is None else made

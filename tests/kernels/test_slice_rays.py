@@ -25,8 +25,14 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize("model", [ct.Joseph(), ct.DistanceDriven()], ids=["joseph", "distance-driven"])
-@pytest.mark.parametrize("name", SCENES)
+CASES = [(name, ct.Joseph()) for name in SCENES] + [
+    (name, ct.DistanceDriven()) for name in ("wide pixels", "rows above one another")
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), CASES, ids=lambda v: v if isinstance(v, str) else type(v).__name__
+)
 def test_tiles_of_a_slice_give_what_the_reference_gives(name, model):
     grid, geometry = SCENES[name]
     with jax.enable_x64(True):
