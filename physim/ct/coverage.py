@@ -3,13 +3,15 @@
 Only where everything can be looked at: under jit, grad and vmap nothing is checked.
 """
 
+import itertools
 import warnings
+from collections.abc import Callable
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from physim_phantoms import Phantom
+from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, is_concrete
 
 from .geometry import ConeBeam, Geometry, n_views, rays
@@ -31,16 +33,38 @@ def require_coverage(patient: Phantom, geometry: Geometry) -> None:
     """
     if not all(is_concrete(leaf) for leaf in jax.tree.leaves((patient, geometry))):
         return
-    points, weights = _body(patient)
-    if not weights.size:
+    with (
+        jax.ensure_compile_time_eval()
+    ):  # under jit too, where the scanner and the patient are known beforehand
+        _require_coverage(patient, geometry)
+
+
+def require_meeting(grid: Grid, geometry: Geometry) -> None:
+    """Refuses a grid that no ray of any view can meet: its projection would be zero. Raises `ValueError`.
+
+    The shadow of a box lies between those of its corners, but for the bend of a curved detector, which the slack covers.
+    """
+    if not all(is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))):
         return
-    some = np.unique(np.linspace(0, n_views(geometry) - 1, _VIEWS).astype(int))
-    if isinstance(geometry, ConeBeam):
-        for name, places in (("source", geometry.source), ("detector", geometry.detector_centre)):
-            _refuse_inside(name, patient, np.asarray(places, np.float64))
-    row, column = detector_coordinates(geometry, some, points)
-    _refuse_missed(patient, geometry, row, column)
-    _warn_cut(geometry, row, column, weights)
+    # Interpolation reaches one voxel beyond the outermost centres.
+    corners = np.array(list(itertools.product(*((-1.0, float(n)) for n in grid.shape))))
+    with jax.ensure_compile_time_eval():
+        places = np.asarray(grid.index_to_world(corners), np.float64)
+        row, column = detector_coordinates(geometry, np.arange(n_views(geometry)), places)
+    ahead = np.isfinite(row)
+    # Beside a source, some corners have no shadow, and the others do not tell how far the box's reaches.
+    if not np.any(np.any(ahead, axis=1) & ~np.all(ahead, axis=1)):
+        _refuse_missed("grid", grid, geometry, row, column)
+
+
+def require_outside(
+    what: str, grid: Grid, geometry: Geometry, filled: Callable[[tuple], bool] = lambda part: True
+) -> None:
+    """Refuses a focal spot inside the grid, or in those of its voxels of which `filled` says so. Raises `ValueError`."""
+    if isinstance(geometry, ConeBeam) and all(
+        is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))
+    ):
+        _refuse_inside("source", what, grid, filled, np.asarray(geometry.source, np.float64))
 
 
 def detector_coordinates(
@@ -82,6 +106,29 @@ def detector_coordinates(
     return row + (rows - 1) / 2, arc / pitch[:, None] + (columns - 1) / 2
 
 
+def _require_coverage(patient: Phantom, geometry: Geometry) -> None:
+    points, weights = _body(patient)
+    if not weights.size:
+        return
+    some = np.unique(np.linspace(0, n_views(geometry) - 1, _VIEWS).astype(int))
+    if isinstance(geometry, ConeBeam):
+        for name, places in (("source", geometry.source), ("detector", geometry.detector_centre)):
+            filled = lambda part: _density(patient, part).max() > _BODY
+            _refuse_inside(name, "patient", patient.grid, filled, np.asarray(places, np.float64))
+    row, column = detector_coordinates(geometry, some, points)
+    row = np.where(_beyond(geometry, some, points), np.nan, row)
+    _refuse_missed("patient", patient.grid, geometry, row, column)
+    _warn_cut(geometry, row, column, weights)
+
+
+def _beyond(geometry: Geometry, views: np.ndarray, points) -> np.ndarray | bool:
+    """Which points, "view point", lie on the far side of the detector."""
+    if not isinstance(geometry, ConeBeam):
+        return False
+    centre, normal = (np.asarray(a, np.float64)[views] for a in (geometry.detector_centre, geometry.normal))
+    return normal @ points.T > np.sum(normal * centre, axis=1)[:, None]
+
+
 def _body(patient: Phantom) -> tuple[Float[np.ndarray, "point 3"], Float[np.ndarray, " point"]]:
     """World positions of some voxels that hold matter, mm, and their densities."""
     stride = max(1, int(np.ceil((patient.grid.size / _VOXELS) ** (1 / 3))))
@@ -99,26 +146,27 @@ def _density(patient: Phantom, part: tuple) -> Float[np.ndarray, "..."]:
     """Density of a part of the voxels, g/cm³."""
     table = np.array([float(t.density) for t in patient.tissues])
     ids, rest = (
-        np.asarray(patient.ids[(slice(None), *part)]),
-        np.asarray(patient.fractions[(slice(None), *part)]),
+        np.asarray(patient.ids)[(slice(None), *part)],
+        np.asarray(patient.fractions)[(slice(None), *part)],
     )
     fractions = np.concatenate([1 - rest.sum(axis=0, keepdims=True), rest])
     return np.sum(table[ids] * fractions, axis=0)
 
 
-def _refuse_inside(name: str, patient: Phantom, places: Float[np.ndarray, "view 3"]) -> None:
-    index = np.rint(np.asarray(patient.grid.world_to_index(places))).astype(int)
-    held = np.all((index >= 0) & (index < patient.grid.shape), axis=-1)
+def _refuse_inside(name: str, what: str, grid: Grid, filled: Callable[[tuple], bool], places) -> None:
+    """Refuses places, "view 3", in voxels of which `filled` says so."""
+    index = np.rint(np.asarray(grid.world_to_index(places))).astype(int)
+    held = np.all((index >= 0) & (index < grid.shape), axis=-1)
     for view in np.flatnonzero(held):
-        if _density(patient, tuple(slice(i, i + 1) for i in index[view])).max() > _BODY:
+        if filled(tuple(slice(i, i + 1) for i in index[view])):
             where = ", ".join(f"{p:g}" for p in places[view])
             raise InputError(
-                f"the {name} of view {view}, at ({where}) mm, lies inside the patient; move it out, or move the patient: "
-                "Grid(shape, spacing, origin=...)"
+                f"the {name} of view {view}, at ({where}) mm, lies inside the {what}; give the geometry a larger distance, "
+                f"or move the {what}: Grid(shape, spacing, origin=...)"
             )
 
 
-def _refuse_missed(patient: Phantom, geometry: Geometry, row, column) -> None:
+def _refuse_missed(what: str, grid: Grid, geometry: Geometry, row, column) -> None:
     seen, places = np.ones(row.shape[0], bool), []
     for place, count in zip((row, column), geometry.detector_shape, strict=True):
         low = np.min(np.where(np.isfinite(place), place, np.inf), axis=1)
@@ -128,11 +176,15 @@ def _refuse_missed(patient: Phantom, geometry: Geometry, row, column) -> None:
         seen &= (high > -0.5 - slack) & (low < count - 0.5 + slack)
         places.append(f"{low.min():.0f} to {high.max():.0f}")
     if not np.any(seen):
-        middle = ", ".join(f"{v:g}" for v in np.asarray(patient.grid.centre))
+        middle = ", ".join(f"{v:g}" for v in np.asarray(grid.centre))
         rows, columns = geometry.detector_shape
+        found = (
+            f"appears at rows {places[0]} and columns {places[1]} of a detector of {rows} × {columns} pixels"
+        )
+        found = found if np.any(np.isfinite(row)) else "lies behind the source or the detector in every view"
         raise InputError(
-            f"no ray meets the patient: around ({middle}) mm it appears at rows {places[0]} and columns {places[1]} of a "
-            f"detector of {rows} × {columns} pixels; give the geometry centre=({middle}), or the patient's grid another origin"
+            f"no ray meets the {what}: around ({middle}) mm it {found}; give the geometry centre=({middle}), "
+            f"or the {what} another origin: Grid(shape, spacing, origin=...)"
         )
 
 
@@ -147,5 +199,5 @@ def _warn_cut(geometry: Geometry, row, column, weights) -> None:
             f"the detector is too narrow: on average {100 * share:.2g} % of the patient's mass lies beyond its columns, and "
             "images will be too bright near their edge; add columns",
             TruncationWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

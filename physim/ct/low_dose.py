@@ -51,8 +51,10 @@ def _lowered(raw: Readings, fraction, key):
 
 def _noisier(signal, detector: EnergyIntegrating, source: Beam, lengths, fraction, key):
     quantum, electronic = jax.random.split(key)
-    ratios = _size_ratios(signal[0], detector, source)
-    photons = jnp.maximum(signal, 0) * fraction
+    # What glows on from earlier views brought its photons' noise then: only the light of a view counts for its own.
+    light = signal if detector.lag is None else detector.lag.undone(signal, lengths)
+    ratios = _size_ratios(light[0], detector, source)
+    photons = jnp.maximum(light, 0) * fraction
     second = (1 - fraction) * ratios[0] * photons
     third = (1 - fraction**2) * ratios[1] * photons
     added = detector.transfer(deviate(quantum, second, third), lengths)

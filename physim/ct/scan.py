@@ -18,7 +18,8 @@ from .exposure import air, collect
 from .geometry import Geometry
 from .materials import basis, enough
 from .motion import Motion, Still
-from .projector import Joseph, Model, project
+from .projector import Joseph, Model
+from .projector.project import line_integrals
 from .readings import Readings
 from .source import ENERGIES, Beam, Protocol, beam
 from .subsampling import SubSampling
@@ -89,8 +90,8 @@ def _collected(patient, described, geometry, protocol, key, model, noise, subsam
             lambda g, spot: subsampling.moved(g, spot, place), geometry, protocol.tube.focal_spot
         )
         times = worked_out(lambda t: middles(t) + place[4] * t, lengths)
-        line_integrals = lambda volume, part: project(volume, patient.grid, part, model)
-        paths = motion.paths(line_integrals, maps, patient.grid, rays, times)
+        integrals = lambda volume, part: line_integrals(volume, patient.grid, part, model)
+        paths = motion.paths(integrals, maps, patient.grid, rays, times)
         part = jax.random.fold_in(key, number)
         return _collect(paths, described.functions, source, protocol.detector, noise, part, 1 / len(places))
 

@@ -83,6 +83,15 @@ def test_lag_does_not_depend_on_how_time_is_cut():
 
 
 @pytest.mark.usefixtures("x64")
+def test_the_light_of_each_view_is_found_again_from_what_was_read():
+    lag, durations = Lag((0.3, 0.1), (1e-3, 5e-3)), jnp.linspace(1e-3, 2e-3, 6)
+    light = RNG.random((2, 6, 2, 3))
+    np.testing.assert_allclose(
+        lag.undone(lag.apply(jnp.asarray(light), durations), durations), light, rtol=1e-12
+    )
+
+
+@pytest.mark.usefixtures("x64")
 def test_lag_is_linear_and_differentiable():
     durations = jnp.linspace(1e-3, 2e-3, 6)
     x, y = (jnp.asarray(RNG.random((2, 6, 2, 3))) for _ in range(2))

@@ -33,17 +33,12 @@ def assert_pair(made, x, y, limit):
 
 @pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)
 @pytest.mark.parametrize("name", NAMES)
-def test_kernels_equal_references_and_both_transposes_are_exact(name, model):
+def test_transposes_of_every_geometry_and_model_are_exact(name, model):
     with jax.enable_x64(True):
-        fast, x, y = both_ways(name, model, np.float64)
-        assert "physim_ray_project_float64" in fast.lower(x, y).as_text()
-        with availability.disabled():
-            slow = both_ways(name, model, np.float64)[0](x, y)
-        made = fast(x, y)
-        for ours, reference in zip(made, slow, strict=True):
-            assert_same(ours, reference, 1e-13)
+        double, x, y = both_ways(name, model, np.float64)
+        assert "physim_ray_project_float64" in double.lower(x, y).as_text()
+        made = double(x, y)
         assert_pair(made, x, y, 1e-13)
-        assert_pair(slow, x, y, 1e-13)
     single, x, y = both_ways(name, model, np.float32)
     assert "physim_ray_project_float32" in single.lower(x, y).as_text()
     rounded = single(x, y)
@@ -51,6 +46,25 @@ def test_kernels_equal_references_and_both_transposes_are_exact(name, model):
     # Random voxels, and places known to 1e-5 of one in single precision.
     for ours, exact in zip(rounded, made, strict=True):
         assert_same(ours, np.asarray(exact, np.float32), 3e-5)
+
+
+# Of these a change of the arithmetic does not escape: parallel rays, an arc, and a view whose main axis is z; the rest is
+# the same references compiled for other numbers of pixels.
+_TELLING = {"parallel", "cone, cylindrical", "from below"}
+_COMPARED = [pytest.param(n, marks=() if n in _TELLING else pytest.mark.slow) for n in NAMES]
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)
+@pytest.mark.parametrize("name", _COMPARED)
+def test_kernels_equal_references(name, model):
+    run, x, y = both_ways(name, model, np.float64)
+    made = run(x, y)
+    with availability.disabled():
+        slow = both_ways(name, model, np.float64)[0](x, y)
+    assert_pair(slow, x, y, 1e-13)
+    for ours, reference in zip(made, slow, strict=True):
+        assert_same(ours, reference, 1e-13)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)

@@ -46,16 +46,38 @@ class Lag(eqx.Module):
         self, signal: Float[Array, "channel view row column"], durations: Float[Array, " view"]
     ) -> Float[Array, "channel view row column"]:
         """What is read in each view, views of `durations` s; linear in the signal."""
-        dtype = signal.dtype
-        share = jnp.asarray(self.fractions, dtype)
-        kept = jnp.exp(-durations[:, None] / jnp.asarray(self.time_constants)).astype(dtype)
+        share, kept = self._parts(signal, durations)
 
         def one_view(glow, item):
             now, keep = item
-            keep = keep[:, None, None, None]
             glow = keep * glow + (1 - keep) * now
             return glow, (1 - jnp.sum(share)) * now + jnp.tensordot(share, glow, axes=1)
 
-        views = jnp.moveaxis(signal, 1, 0)
-        dark = jnp.zeros((share.shape[0], *views.shape[1:]), dtype)
-        return jnp.moveaxis(jax.lax.scan(one_view, dark, (views, kept))[1], 0, 1)
+        return _view_by_view(one_view, signal, kept)
+
+    def undone(
+        self, signal: Float[Array, "channel view row column"], durations: Float[Array, " view"]
+    ) -> Float[Array, "channel view row column"]:
+        """The light of each view that `apply` makes this signal of: x_v = (y_v − Σ f_m r_m s_{m,v−1}) / (1 − Σ f_m r_m)."""
+        share, kept = self._parts(signal, durations)
+
+        def one_view(glow, item):
+            read, keep = item
+            fading = share * keep[:, 0, 0, 0]
+            now = (read - jnp.tensordot(fading, glow, axes=1)) / (1 - jnp.sum(fading))
+            return keep * glow + (1 - keep) * now, now
+
+        return _view_by_view(one_view, signal, kept)
+
+    def _parts(self, signal, durations):
+        """f_m, and r_m of every view."""
+        share = jnp.asarray(self.fractions, signal.dtype)
+        kept = jnp.exp(-durations[:, None] / jnp.asarray(self.time_constants)).astype(signal.dtype)
+        return share, kept[:, :, None, None, None]
+
+
+def _view_by_view(one_view, signal, kept):
+    """A scan over views that carries the glow of every part, dark before the first."""
+    views = jnp.moveaxis(signal, 1, 0)
+    dark = jnp.zeros((kept.shape[1], *views.shape[1:]), signal.dtype)
+    return jnp.moveaxis(jax.lax.scan(one_view, dark, (views, kept))[1], 0, 1)

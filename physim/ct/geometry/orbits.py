@@ -73,7 +73,8 @@ def fan_beam(
     - `pixel_size`, `offset`: along the columns, at the detector, mm. - `curved`: equiangular instead of flat.
     Errors as `circular_cone`. Good values: `fan_beam(984, 595.0, 1085.0, 896, 1.03, curved=True)`.
     """
-    height = number("slice_thickness", slice_thickness) * number("source_to_detector", source_to_detector)
+    thickness = positive("slice_thickness", slice_thickness, like="slice_thickness=1.0")
+    height = thickness * number("source_to_detector", source_to_detector)
     height = height / positive("source_to_axis", source_to_axis, like="source_to_axis=595.0")
     return circular_cone(
         n_views,

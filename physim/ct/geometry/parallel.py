@@ -70,9 +70,9 @@ def parallel_beam(
     """
     n_views, shape = whole("n_views", n_views, "360"), pixels(detector_shape)
     pixel = numbers("pixel_size", pixel_size, 2)
-    require_range("pixel_size", pixel, 1e-3, 1e3, "mm")
+    require_range("pixel_size", pixel, 1e-3, 1e3, "mm; write pixel_size=(1.5, 1.0)")
     distance = number("source_to_detector", source_to_detector)
-    require_range("source_to_detector", distance, 1.0, 1e5, "mm")
+    require_range("source_to_detector", distance, 1.0, 1e5, "mm; write source_to_detector=1000.0")
     angles = number("start", start) + np.arange(n_views) * (number("arc", arc) / n_views)
     return ParallelBeam(
         angles, pixel, numbers("offset", offset, 2), numbers("centre", centre, 3), distance, shape

@@ -1,6 +1,7 @@
 """What projectors and physics need of a geometry: where its rays start, where they end, and under which angles."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -38,6 +39,7 @@ class Rays(eqx.Module):
         return pixels - self.source[:, None, None, :]
 
 
+@jax.jit
 def rays(geometry: Geometry) -> Rays:
     """Rays of any geometry, differentiable in all of its numbers."""
     return _parallel(geometry) if isinstance(geometry, ParallelBeam) else _cone(geometry)
@@ -56,6 +58,7 @@ def view_angles(geometry: Geometry) -> Float[Array, " view"]:
     return jnp.arctan2(u[:, 1], u[:, 0])
 
 
+@jax.jit
 def solid_angles(geometry: Geometry) -> Float[Array, "view row column"]:
     """Solid angle of every pixel seen from the focal spot, sr: area × cos(incidence) / distance².
 
@@ -73,6 +76,7 @@ def solid_angles(geometry: Geometry) -> Float[Array, "view row column"]:
     return facing / distance**3
 
 
+@jax.jit
 def beam_angles(
     geometry: Geometry,
 ) -> tuple[Float[Array, "view row column"], Float[Array, "view row column"]]:

@@ -1,9 +1,7 @@
 """Rays in the frame of a grid: mm along its axes, from the centre of voxel (0, 0, 0)."""
 
-from functools import partial
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -33,7 +31,6 @@ class RayFrame(NamedTuple):
     sound: Float[Array | np.ndarray, "2"]
 
 
-@partial(jax.jit, static_argnums=2)
 def ray_frame(grid: Grid, geometry: Geometry, dtype) -> RayFrame:
     """The rays of `geometry` as seen from `grid`; differentiable in both."""
     given = rays(geometry)

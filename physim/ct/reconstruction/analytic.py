@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from physim_phantoms import Grid
 from physim_phantoms._checks import is_concrete
 
+from ..concrete import worked_out
 from ..geometry import ConeBeam, Geometry, ParallelBeam, shifted_detector
 from .analytic_checks import refuse_unseen, refuse_what_is_not_upright, winds
 from .back_projection import back_projected
@@ -50,10 +51,10 @@ class FilteredBackProjection(eqx.Module):
         """
         sino, _ = checked(sino, geometry, None)
         refuse_what_is_not_upright(grid, geometry)
-        if winds(geometry):
+        if worked_out(winds, geometry):
             return WeightedFilteredBackProjection(self.window).solve(sino, grid, geometry)
-        refuse_unseen(grid, geometry)
-        spare = missing_columns(geometry)
+        worked_out(refuse_unseen, grid, geometry)
+        spare = worked_out(missing_columns, geometry)
         return back_projected(_prepared(spare, sino, geometry, self.window), grid, _widened(geometry, spare))
 
 

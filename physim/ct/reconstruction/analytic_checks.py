@@ -6,6 +6,7 @@ import numpy as np
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, is_concrete
 
+from ..coverage import require_outside
 from ..geometry import ConeBeam, Geometry, ParallelBeam
 from .redundancy import circular_scan, fan, orbit_axis, widest_gap
 
@@ -48,6 +49,7 @@ def refuse_unseen(grid: Grid, geometry: Geometry) -> None:
     if not all(is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))):
         return
     _refuse_outside(grid, geometry)
+    require_outside("grid", grid, geometry)
     if isinstance(geometry, ParallelBeam):
         _refuse_gap(
             widest_gap(np.asarray(geometry.angles)), "half turn", "parallel_beam(n_views, ..., arc=math.pi)"

@@ -71,11 +71,11 @@ class WeightedFilteredBackProjection(eqx.Module):
                 "make the geometry outside jit and grad, or use method=CGLS()"
             )
         refuse_what_is_not_upright(grid, geometry)
-        refuse_irregular(geometry)
         with jax.ensure_compile_time_eval():
+            refuse_irregular(geometry)
             sort = sorting(helix(geometry), geometry.sinogram_shape[0])
             winding = Winding(_lie(grid, geometry, sort), sort.members, sort.groups)
-        refuse_uncovered(winding, grid, geometry, sort)
+            refuse_uncovered(winding, grid, geometry, sort)
         return _solve(winding, sort, sino, grid, geometry, self)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, is_concrete, require_finite, require_shape
 
+from ..coverage import require_meeting
 from ..geometry import Geometry
 from ..projector import Model
 from ..projector.frame import RayFrame
@@ -51,7 +52,8 @@ class System(eqx.Module):
 
 
 def system(grid: Grid, geometry: Geometry, model: Model, dtype) -> System:
-    """The scan of a grid as A."""
+    """The scan of a grid as A; refuses a grid that no ray meets."""
+    require_meeting(grid, geometry)
     return System(*prepare(grid, geometry, model, dtype))
 
 

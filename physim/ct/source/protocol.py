@@ -85,13 +85,15 @@ class Protocol(eqx.Module):
         rotation_time=0.5,
     ):
         self.kvp = _voltages(kvp)
-        self.mas = _number("mas", mas, 1e-3, 1e6, "mAs")
-        self.filtration = _number("filtration", filtration, 1.0, 50.0, "mm of aluminium")
+        self.mas = _number("mas", mas, 1e-3, 1e6, "mAs; write mas=200.0")
+        self.filtration = _number(
+            "filtration", filtration, 1.0, 50.0, "mm of aluminium; write filtration=6.8"
+        )
         self.filters = _filters(filters)
         self.tube = Tube() if tube is None else tube
         self.bowtie, self.modulation = bowtie, modulation
         self.detector = EnergyIntegrating() if detector is None else detector
-        self.rotation_time = _number("rotation_time", rotation_time, 1e-3, 1e4, "s")
+        self.rotation_time = _number("rotation_time", rotation_time, 1e-3, 1e4, "s; write rotation_time=0.5")
 
     def fluence(self) -> Float[Array, "*view energy"]:
         """Photons per mm² in each bin of `ENERGIES`, 1 m from the focal spot on the central ray, behind the flat filters.
@@ -111,7 +113,7 @@ class Protocol(eqx.Module):
 
 
 def _voltages(kvp) -> Float[Array, "*view"]:
-    require_range("kvp", kvp, LOWEST_KVP, HIGHEST_KVP, "kV")
+    require_range("kvp", kvp, LOWEST_KVP, HIGHEST_KVP, "kV; write kvp=120.0")
     made = jnp.asarray(kvp, float)
     if made.ndim > 1 or made.size == 0:
         raise InputError(f"kvp has shape {made.shape}; give one voltage, like 120.0 kV, or one per view")
