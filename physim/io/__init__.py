@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .atomic import atomic_file, atomic_folder, file_errors, remove_stale, sha256
+    from .dicom_radiograph import DXSeries, write_dicom_radiograph
     from .dicom_read import list_series, read_dicom_folder
     from .dicom_tags import Case, CTSeries, MRSeries
     from .dicom_write import write_dicom_series
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOME = {
     "atomic": ("atomic_file", "atomic_folder", "file_errors", "remove_stale", "sha256"),
     "dicom_read": ("list_series", "read_dicom_folder"),
+    "dicom_radiograph": ("DXSeries", "write_dicom_radiograph"),
     "dicom_tags": ("CTSeries", "Case", "MRSeries"),
     "dicom_write": ("write_dicom_series",),
     "fetcher": ("cache_folder", "fetch", "is_present"),
@@ -37,6 +39,7 @@ __all__ = [
     "SOURCES",
     "CTSeries",
     "Case",
+    "DXSeries",
     "Hdf5",
     "MRSeries",
     "Source",
@@ -57,6 +60,7 @@ __all__ = [
     "read_nrrd",
     "remove_stale",
     "sha256",
+    "write_dicom_radiograph",
     "write_dicom_series",
     "write_hdf5",
     "write_nifti",

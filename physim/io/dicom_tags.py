@@ -23,7 +23,6 @@ _EMPTY = (  # type 2 attributes whose value is unknown or, for dates, must not d
     "ContentDate",
     "ContentTime",
     "PatientBirthDate",
-    "PositionReferenceIndicator",
     "ReferringPhysicianName",
     "StudyDate",
     "StudyTime",
@@ -200,7 +199,7 @@ def unique_id(*parts: object) -> str:
 
 
 def case_attributes(data: Dataset, case: Case) -> None:
-    """Patient, study, frame of reference and equipment modules, and the marks that say that all is synthetic.
+    """Patient, study and equipment modules, and the marks that say that all is synthetic.
 
     Dates and times are left empty, as their types allow: nothing here depends on when it ran.
     """
@@ -215,17 +214,48 @@ def case_attributes(data: Dataset, case: Case) -> None:
     if case.weight is not None:
         data.PatientWeight = number(case.weight)
     data.StudyInstanceUID = unique_id(case.study, case.case_id, "study")
-    data.FrameOfReferenceUID = unique_id(case.study, case.case_id, "frame of reference")
     data.StudyDescription = text(case.study or "synthetic", 64)
     data.StudyID = "1"
     for keyword in _EMPTY:
         setattr(data, keyword, "")
-    data.PatientPosition = "HFS"
     if case.body_part:
         data.BodyPartExamined = case.body_part
     else:
         data.Laterality = ""  # type 2C: unknown only as long as the body part is
     _equipment(data, case)
+
+
+def space_attributes(data: Dataset, case: Case) -> None:
+    """Frame of reference: all volumes of a case lie in one space, the patient on the back with the head first."""
+    data.FrameOfReferenceUID = unique_id(case.study, case.case_id, "frame of reference")
+    data.PositionReferenceIndicator = ""
+    data.PatientPosition = "HFS"
+
+
+def image_attributes(data: Dataset, rows: int, columns: int) -> None:
+    """Image pixel module of one grey plane of 12 bits without loss, bright where its numbers are large."""
+    data.AcquisitionNumber = 1
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.Rows, data.Columns = rows, columns
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
+
+
+def series_attributes(data: Dataset, case: Case, modality: str, number: int, description: str) -> None:
+    """General series module; its UID depends on the case and on what is given here."""
+    data.Modality = modality
+    data.SeriesInstanceUID = unique_id(case.study, case.case_id, modality, number, description)
+    data.SeriesNumber, data.SeriesDescription = number, text(description, 64)
+    data.ProtocolName = text(description, 64)
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """One item of a code sequence (PS3.3 8.8)."""
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
 
 
 def _equipment(data: Dataset, case: Case) -> None:
@@ -235,9 +265,6 @@ def _equipment(data: Dataset, case: Case) -> None:
     data.Manufacturer = MANUFACTURER
     data.ManufacturerModelName = "physim virtual scanner"
     data.SoftwareVersions = case.version or "unknown"
-    purpose = Dataset()
-    purpose.CodeValue, purpose.CodingSchemeDesignator = "109100", "DCM"
-    purpose.CodeMeaning = "Synthesizing Equipment"
     equipment = Dataset()
     equipment.Manufacturer = MANUFACTURER
     equipment.ManufacturerModelName = "physim"
@@ -245,7 +272,7 @@ def _equipment(data: Dataset, case: Case) -> None:
     equipment.ContributionDescription = (
         "Simulated from a digital phantom; no patient was scanned for this image"
     )
-    equipment.PurposeOfReferenceCodeSequence = [purpose]
+    equipment.PurposeOfReferenceCodeSequence = [code("109100", "DCM", "Synthesizing Equipment")]
     data.ContributingEquipmentSequence = [equipment]
     derivation = "Synthetic image simulated by physim"
     derivation += f" from {case.source}" if case.source else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,24 @@ import numpy as np
 from physim_phantoms import Grid, InputError
 
 from .atomic import atomic_folder
-from .dicom_tags import Case, CTSeries, MRSeries, case_attributes, number, text, unique_id
+from .dicom_encode import Template
+from .dicom_tags import (
+    Case,
+    CTSeries,
+    MRSeries,
+    case_attributes,
+    image_attributes,
+    number,
+    series_attributes,
+    space_attributes,
+    unique_id,
+)
 from .orientation import closest_canonical, ras_from_lps, require_finite_voxels, require_volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _HU_OFFSET, _TWELVE_BITS = 1024, 4095
-_PIXEL_DATA = 0x7FE00010
 
 
 def write_dicom_series(
@@ -53,58 +62,13 @@ def write_dicom_series(
     # x and y run backwards in the file: rows from front to back, columns from the patient's right to left.
     planes = np.ascontiguousarray(stored[::-1, ::-1].transpose(2, 1, 0)).astype("<u2", copy=False)
     corner = np.array([grid.shape[0] - 1, grid.shape[1] - 1, 0])
-    template = _Template(common)
+    template = Template(common)
     with atomic_folder(folder, replace=replace) as temporary:
         for index, plane in enumerate(planes):
             position = ras_from_lps(grid.index_to_world(corner + np.array([0, 0, index])))
-            content = template.file(_slice(series, case, index, position, grid), plane.tobytes())
+            content = template.file(_slice(common.SeriesInstanceUID, index, position, grid), plane.tobytes())
             (temporary / f"slice-{index + 1:04d}.dcm").write_bytes(content)
     return Path(folder)
-
-
-class _Template:
-    """The encoded elements that all slices share; a slice encodes only what differs, which is much faster."""
-
-    def __init__(self, common: Dataset):
-        from pydicom.dataset import FileMetaDataset
-        from pydicom.uid import UID, ExplicitVRLittleEndian
-
-        self._elements = _encoded(common)
-        meta = FileMetaDataset()
-        meta.FileMetaInformationVersion = b"\x00\x01"
-        meta.MediaStorageSOPClassUID = common.SOPClassUID
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.ImplementationClassUID = UID(unique_id("implementation class"))
-        meta.ImplementationVersionName = "PHYSIM"
-        self._meta = _encoded(meta)
-
-    def file(self, own: Dataset, pixels: bytes) -> bytes:
-        """The bytes of one file: preamble, file meta group, all elements in the order of their tags."""
-        from pydicom.dataset import FileMetaDataset
-
-        instance = FileMetaDataset()
-        instance.MediaStorageSOPInstanceUID = own.SOPInstanceUID
-        meta = _joined(self._meta | _encoded(instance))
-        head = bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
-        data = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, len(pixels)) + pixels
-        return head + meta + _joined(self._elements | _encoded(own) | {_PIXEL_DATA: data})
-
-
-def _joined(elements: dict[int, bytes]) -> bytes:
-    return b"".join(elements[tag] for tag in sorted(elements))
-
-
-def _encoded(data: Dataset) -> dict[int, bytes]:
-    from pydicom.filebase import DicomBytesIO
-    from pydicom.filewriter import write_data_element
-
-    encoded = {}
-    for element in data:
-        buffer = DicomBytesIO()
-        buffer.is_little_endian, buffer.is_implicit_VR = True, False
-        write_data_element(buffer, element, "utf8")
-        encoded[int(element.tag)] = buffer.getvalue()
-    return encoded
 
 
 def _common(grid: Grid, series: CTSeries | MRSeries, case: Case, slope: float, intercept: float, window):
@@ -112,36 +76,26 @@ def _common(grid: Grid, series: CTSeries | MRSeries, case: Case, slope: float, i
 
     data = Dataset()
     case_attributes(data, case)
-    data.Modality = series.modality
-    data.SeriesInstanceUID = _series_uid(series, case)
-    data.SeriesNumber, data.SeriesDescription = series.number, text(series.description, 64)
-    data.ProtocolName = text(series.description, 64)
-    data.AcquisitionNumber = 1
+    space_attributes(data, case)
+    series_attributes(data, case, series.modality, series.number, series.description)
+    image_attributes(data, grid.shape[1], grid.shape[0])
     spacing, direction = np.asarray(grid.spacing), np.asarray(grid.direction)
     cosines = ras_from_lps(np.stack([-direction[:, 0], -direction[:, 1]])).ravel()
     data.ImageOrientationPatient = [number(c) for c in cosines]
     data.PixelSpacing = [number(spacing[1]), number(spacing[0])]  # between rows first
     data.SliceThickness = number(series.slice_thickness or spacing[2])
     data.SpacingBetweenSlices = number(spacing[2])
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.Rows, data.Columns = grid.shape[1], grid.shape[0]
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
     data.RescaleIntercept, data.RescaleSlope = number(intercept), number(slope)
     data.WindowCenter, data.WindowWidth = number(window[0]), number(window[1])
-    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
     series.attributes(data)
     return data
 
 
-def _series_uid(series: CTSeries | MRSeries, case: Case) -> str:
-    return unique_id(case.study, case.case_id, series.modality, series.number, series.description)
-
-
-def _slice(series: CTSeries | MRSeries, case: Case, index: int, position: np.ndarray, grid: Grid):
+def _slice(series_uid: str, index: int, position: np.ndarray, grid: Grid) -> Dataset:
     from pydicom import Dataset
 
     own = Dataset()
-    own.SOPInstanceUID = unique_id(_series_uid(series, case), index)
+    own.SOPInstanceUID = unique_id(series_uid, index)
     own.InstanceNumber = index + 1
     own.ImagePositionPatient = [number(round(p, 6)) for p in position]
     own.SliceLocation = number(round(float(index * np.asarray(grid.spacing)[2]), 6))

@@ -10,23 +10,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from physim.ct.readings import Readings
-from physim.ct.reconstruction.reconstruct import reconstruct
-from physim.ct.reconstruction.spectral import decompose_images, monoenergetic
-from physim.ct.scan import scan
+from physim.ct.reconstruction.spectral import monoenergetic
 from physim.ct.source import Filter, Protocol
 from physim.io import CTSeries, write_nifti
-from physim_phantoms import TISSUES, Grid, Phantom
+from physim_phantoms import Grid, Phantom
 
-from .case_files import COLOURS, tissue_colours
+from .axial_scan import Turns, reconstruct_planes, scan_planes
+from .case_files import tissue_colours
 from .contact_sheet import Column, contact_sheet
-from .ct_case import SOFT_TISSUE, half_turn, person, record_of, stored, window_of, write_series, write_volumes
+from .ct_case import (
+    SOFT_TISSUE,
+    grey_column,
+    legend_of,
+    person,
+    record_of,
+    stored,
+    window_of,
+    write_series,
+    write_volumes,
+)
 from .draws import drawn, drawn_sex, named_key
+from .dual_energy import MATERIALS, decomposition_of, material_maps
 from .recipe_body_ct import AbdomenDualEnergyRecipe
 from .trunk_patient import enhanced, make_trunk
 
-_SOLUTION = 10.0  # mg of iodine in a ml of the second basis material
-_BEHIND = 250.0  # mm of water that an abdomen's middle lies behind
 _SHOWN = {
     "blood": "blood",
     "liver": "liver",
@@ -45,15 +52,17 @@ def make(
     sex = drawn_sex(recipe.patient.sex, key)
     plain, source = make_trunk(recipe, key, numbers, sex)
     patient, iodine = enhanced(plain, numbers)
-    geometry = half_turn(patient.grid, recipe.protocol.views, recipe.protocol.pixel_size)
-    raws = {
-        name: scan(patient, geometry, protocol, named_key(key, f"noise.{name}"))
+    settings = recipe.protocol
+    scans = {
+        name: scan_planes(
+            patient, settings.views, settings.pixel_size, protocol, named_key(key, f"noise.{name}")
+        )
         for name, protocol in _protocols(numbers).items()
     }
-    images = _images(raws, patient.grid, recipe.protocol.kernel, numbers["protocol.energy"])
-    record = record_of(numbers, sex, source, plain, raws["low"])
-    units = dict.fromkeys(images, "HU") | {"iodine": "mg/ml", "water": "ml/ml"}
-    sinograms = {f"sinogram_{name}": raw for name, raw in raws.items()} if recipe.output.sinogram else {}
+    images = _images(recipe, scans, patient.grid, numbers["protocol.energy"])
+    record = record_of(numbers, sex, source, plain, scans["low"].geometry)
+    units = dict.fromkeys(images, "HU") | {"iodine": "mg/ml", "water": "ml/ml", "bone": "1"}
+    sinograms = {f"sinogram_{name}": turns for name, turns in scans.items()} if recipe.output.sinogram else {}
     write_volumes(folder, plain, images, units, sinograms, record)
     write_nifti(
         folder / "iodine_truth.nii.gz",
@@ -76,17 +85,19 @@ def _protocols(numbers: Mapping[str, float]) -> dict[str, Protocol]:
     }
 
 
-def _images(raws: Mapping[str, Readings], grid: Grid, kernel: str, energy: float) -> dict[str, np.ndarray]:
-    """Both images and the monoenergetic one in HU, water in ml/ml, iodine in mg/ml."""
-    materials = (TISSUES["water"], TISSUES["water"].with_iodine(_SOLUTION))
-    both = jnp.stack([reconstruct(raw, grid, window=window_of(kernel)) for raw in raws.values()])
-    volumes = decompose_images(both, tuple(raws.values()), materials, behind=_BEHIND)
+def _images(
+    recipe: AbdomenDualEnergyRecipe, scans: Mapping[str, Turns], grid: Grid, energy: float
+) -> dict[str, np.ndarray]:
+    """Both images and the monoenergetic one in HU, and the maps of materials."""
+    window = window_of(recipe.protocol.kernel)
+    low, high = (reconstruct_planes(turns, grid, window) for turns in scans.values())
+    decomposition = decomposition_of(recipe.protocol.decomposition)
+    volumes = decomposition.volumes((scans["low"], scans["high"]), np.stack([low, high]), grid, window)
     return {
-        "ct_low": stored(both[0]),
-        "ct_high": stored(both[1]),
-        "monoenergetic": stored(monoenergetic(volumes, materials, energy)),
-        "water": np.asarray(volumes[0] + volumes[1], np.float32),
-        "iodine": np.asarray(_SOLUTION * volumes[1], np.float32),
+        "ct_low": stored(low),
+        "ct_high": stored(high),
+        "monoenergetic": stored(monoenergetic(jnp.asarray(volumes), MATERIALS, energy)),
+        **material_maps(volumes, recipe.grid.spacing),
     }
 
 
@@ -110,7 +121,6 @@ def _write_dicom(
             number=number,
             kvp=numbers[f"protocol.kvp_{which}"],
             mas=numbers[f"protocol.mas_{which}"],
-            kernel=recipe.protocol.kernel.upper(),
             window=(40.0, 400.0),
         )
         write_series(recipe, index, folder / "dicom" / name, images[name], grid, series, record, "ABDOMEN")
@@ -126,14 +136,13 @@ def _write_sheet(
     record: Mapping[str, Any],
 ) -> None:
     numbers = record["quantities"]
-    note = "level 40 HU  width 400 HU"
     tin = f" + {numbers['protocol.tin']:g} mm Sn" if numbers["protocol.tin"] else ""
     top = 1.25 * max(float(iodine.max()), 1.0)
-    legend = {word: COLOURS[name] for word, name in _SHOWN.items() if name in patient.names}
+    legend = legend_of(_SHOWN, patient)
     columns = [
-        Column(f"{numbers['protocol.kvp_low']:.0f} kV", images["ct_low"], note, SOFT_TISSUE),
-        Column(f"{numbers['protocol.kvp_high']:.0f} kV{tin}", images["ct_high"], note, SOFT_TISSUE),
-        Column(f"{numbers['protocol.energy']:.0f} keV", images["monoenergetic"], note, SOFT_TISSUE),
+        grey_column(SOFT_TISSUE, images["ct_low"], f"{numbers['protocol.kvp_low']:.0f} kV"),
+        grey_column(SOFT_TISSUE, images["ct_high"], f"{numbers['protocol.kvp_high']:.0f} kV{tin}"),
+        grey_column(SOFT_TISSUE, images["monoenergetic"], f"{numbers['protocol.energy']:.0f} keV"),
         Column("IODINE", images["iodine"], f"0 to {top:.1f} mg/ml", (0.0, top)),
         Column("TRUE IODINE", iodine, f"0 to {top:.1f} mg/ml", (0.0, top)),
         Column("TISSUES", tissue_colours(patient), "mixture of every voxel", legend=legend),

@@ -28,10 +28,10 @@ from physim.ct.radiography import (
 from physim.ct.readings import Readings
 from physim.ct.scatter.antiscatter import AntiscatterGrid, bucky
 from physim.ct.source import Protocol
-from physim.io import write_hdf5, write_nifti
+from physim.io import DXSeries, write_dicom_radiograph, write_hdf5, write_nifti
 from physim_phantoms import Grid, Phantom
 
-from .case_files import labelled, write_labels
+from .case_files import case_of, labelled, write_labels
 from .draws import drawn, drawn_sex, named_key
 from .radiograph_page import write_page, write_picture
 from .recipe_body_ct import ChestRadiographRecipe
@@ -74,6 +74,8 @@ def make(
         "grid": {"shape": list(patient.grid.shape), "affine": patient.grid.affine.tolist()},
     }
     _write(recipe, folder, patient, images, record)
+    if recipe.output.dicom:
+        _write_dicom(recipe, index, folder, images["presentation"], record)
     write_picture(folder / "radiograph.png", images["presentation"])
     write_page(folder / "contact_sheet.png", f"{recipe.name}   case {index + 1:04d}", images, record)
     return record
@@ -154,3 +156,27 @@ def _write(
         attributes={"parameters": record},
         array_attributes={f"images/{name}": {"units": units[name]} for name in flat},
     )
+
+
+def _write_dicom(
+    recipe: ChestRadiographRecipe,
+    index: int,
+    folder: Path,
+    shown: np.ndarray,
+    record: Mapping[str, Any],
+) -> None:
+    """The picture as a digital X-ray image; in the lateral view the beam leaves the patient at the left side."""
+    numbers, pixel = record["quantities"], recipe.protocol.pixel_size
+    lateral = recipe.protocol.view == "lateral"
+    series = DXSeries(
+        view="LL" if lateral else "PA",
+        pixel_size=(pixel, pixel),
+        kvp=numbers["protocol.kvp"],
+        mas=numbers["protocol.mas"],
+        source_to_detector=_TO_DETECTOR,
+        source_to_patient=_TO_AXIS,
+        grid_ratio=numbers["protocol.grid_ratio"],
+        description="Chest lateral" if lateral else "Chest PA",
+    )
+    case = case_of(recipe, index, record["sex"], numbers["patient.age"], "", "CHEST")
+    write_dicom_radiograph(folder / "dicom" / "dx", shown, series, case)

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
-from physim.ct.geometry import ParallelBeam, parallel_beam
-from physim.ct.readings import Readings
-from physim.ct.reconstruction.reconstruct import reconstruct
-from physim.ct.reconstruction.windows import Hann, RamLak, Sharp, SheppLogan, Soft, Window
-from physim.ct.scan import scan
-from physim.ct.source import Protocol
+from physim.ct.geometry import ConeBeam, ParallelBeam, parallel_beam
+from physim.ct.reconstruction.windows import Hann, RamLak, Sharp, SheppLogan, Soft
+from physim.ct.reconstruction.windows import Window as Apodisation
 from physim.io import CTSeries, write_dicom_series, write_hdf5, write_nifti
 from physim_phantoms import Grid, Phantom
 
-from .case_files import case_of, digitised, labelled, write_labels
-from .contact_sheet import Column, contact_sheet
-from .draws import named_key
-from .recipe import ChestCtRecipe, HeadCtRecipe, Recipe
+from .axial_scan import SOURCE_TO_AXIS, SOURCE_TO_DETECTOR, Turns
+from .case_files import COLOURS, case_of, digitised, labelled, write_labels
+from .contact_sheet import Column
+from .recipe import AbdomenDualEnergyRecipe, ChestCtRecipe, HeadCtRecipe
 
-SingleScan = HeadCtRecipe | ChestCtRecipe
+CtRecipe = HeadCtRecipe | ChestCtRecipe | AbdomenDualEnergyRecipe
 
-BRAIN, BONE = (0.0, 80.0), (-500.0, 1300.0)  # HU
-SOFT_TISSUE, LUNG = (-160.0, 240.0), (-1350.0, 150.0)
+
+@dataclass(frozen=True)
+class Window:
+    """How grey an image in HU is shown: black and white lie half the width below and above the level."""
+
+    title: str
+    level: float
+    width: float
+
+
+BRAIN, BONE = Window("BRAIN WINDOW", 40.0, 80.0), Window("BONE WINDOW", 400.0, 1800.0)
+SOFT_TISSUE, LUNG = Window("SOFT TISSUE WINDOW", 40.0, 400.0), Window("LUNG WINDOW", -600.0, 1500.0)
 _HU_RANGE = (-1024, 3071)
 
 
-def window_of(kernel: str) -> Window:
+def window_of(kernel: str) -> Apodisation:
     """The window on the ramp filter that a kernel's name stands for."""
     kernels = {
         "smooth": Hann(0.6),
@@ -53,21 +59,28 @@ def half_turn(grid: Grid, views: int, pixel_size: float) -> ParallelBeam:
     return parallel_beam(views, (grid.shape[2], columns), (spacing, pixel_size), centre=centre)
 
 
-def image_of(raw: Readings, grid: Grid, kernel: str) -> np.ndarray:
-    """The CT image as a scanner stores it: whole HU from -1024 to 3071."""
-    return stored(reconstruct(raw, grid, window=window_of(kernel)))
-
-
 def stored(hu: Any) -> np.ndarray:
     """HU rounded and cut to twelve bits."""
     return np.clip(np.rint(np.asarray(hu)), *_HU_RANGE).astype(np.int16)
 
 
+def grey_column(window: Window, hu: np.ndarray, title: str = "") -> Column:
+    """One column of a contact sheet: an image in a window, under the window's title unless there is another."""
+    shown = (window.level - window.width / 2, window.level + window.width / 2)
+    return Column(
+        title or window.title, hu, f"level {window.level:.0f} HU  width {window.width:.0f} HU", shown
+    )
+
+
+def legend_of(shown: Mapping[str, str], patient: Phantom) -> dict[str, str]:
+    """The colours of those of the tissues `shown`, by their words, that the patient has."""
+    return {word: COLOURS[name] for word, name in shown.items() if name in patient.names}
+
+
 def record_of(
-    numbers: Mapping[str, float], sex: str, source: Mapping[str, Any], patient: Phantom, raw: Readings
+    numbers: Mapping[str, float], sex: str, source: Mapping[str, Any], patient: Phantom, geometry: ConeBeam
 ) -> dict[str, Any]:
     """What every CT case records: who, from where, scanned how, on which voxels."""
-    geometry = raw.geometry
     return {
         "quantities": dict(numbers),
         "sex": sex,
@@ -75,7 +88,11 @@ def record_of(
         "geometry": {
             "views": geometry.sinogram_shape[0],
             "detector_shape": list(geometry.detector_shape),
-            "arc_rad": math.pi,
+            "arc_rad": 2 * math.pi,
+            "source_to_axis_mm": SOURCE_TO_AXIS,
+            "source_to_detector_mm": SOURCE_TO_DETECTOR,
+            "pixel_size_mm": [float(size[0]) for size in geometry.pixel_size],
+            "turns": patient.grid.shape[2],
         },
         "label_names": labelled(patient)[1],
         "grid": {"shape": list(patient.grid.shape), "affine": patient.grid.affine.tolist()},
@@ -87,7 +104,7 @@ def write_volumes(
     patient: Phantom,
     images: Mapping[str, np.ndarray],
     units: Mapping[str, str],
-    sinograms: Mapping[str, Readings],
+    sinograms: Mapping[str, Turns],
     record: Mapping[str, Any],
 ) -> None:
     """NIfTI for every image, the labels, and all of them in case.h5, with the sinograms that are given."""
@@ -97,15 +114,15 @@ def write_volumes(
         write_nifti(folder / f"{name}.nii.gz", image, patient.grid)
     arrays: dict[str, Any] = {"images": dict(images), "labels": labels}
     described: dict[str, dict[str, Any]] = {f"images/{name}": {"units": units[name]} for name in images}
-    for name, raw in sinograms.items():
-        geometry = raw.geometry
-        assert isinstance(geometry, ParallelBeam)
-        arrays[name] = digitised(np.asarray(raw.log()))
-        arrays["angles"] = np.asarray(geometry.angles)
+    for name, turns in sinograms.items():
+        geometry = turns.geometry
+        views = geometry.sinogram_shape[0]
+        arrays[name] = digitised(turns.log())
+        arrays["angles"] = 2 * np.pi * np.arange(views) / views
         described[name] = {
             "units": "1",
-            "axes": "view, row, column",
-            "pixel_size_mm": np.asarray(geometry.pixel_size).tolist(),
+            "axes": "plane, view, column",
+            "pixel_size_mm": [float(size[0]) for size in geometry.pixel_size],
         }
         described["angles"] = {"units": "rad"}
     write_hdf5(
@@ -117,46 +134,8 @@ def write_volumes(
     )
 
 
-def scanned(
-    recipe: SingleScan, key: PRNGKeyArray, numbers: Mapping[str, float], patient: Phantom
-) -> tuple[Readings, np.ndarray]:
-    """The raw data and the image of a recipe's one scan."""
-    geometry = half_turn(patient.grid, recipe.protocol.views, recipe.protocol.pixel_size)
-    protocol = Protocol(kvp=numbers["protocol.kvp"], mas=numbers["protocol.mas"])
-    raw = scan(patient, geometry, protocol, named_key(key, "noise"))
-    return raw, image_of(raw, patient.grid, recipe.protocol.kernel)
-
-
-def write_scan(
-    recipe: SingleScan,
-    index: int,
-    folder: Path,
-    patient: Phantom,
-    raw: Readings,
-    hu: np.ndarray,
-    record: Mapping[str, Any],
-    series: CTSeries,
-    body_part: str,
-    source: str = "",
-) -> None:
-    """All files of a case with one scan but its contact sheet; `series` gets voltage, charge and kernel from the case."""
-    sinograms = {"sinogram": raw} if recipe.output.sinogram else {}
-    write_volumes(folder, patient, {"ct": hu}, {"ct": "HU"}, sinograms, record)
-    if not recipe.output.dicom:
-        return
-    numbers = record["quantities"]
-    series = replace(
-        series,
-        kvp=numbers["protocol.kvp"],
-        mas=numbers["protocol.mas"],
-        kernel=recipe.protocol.kernel.upper(),
-    )
-    place = folder / "dicom" / "ct"
-    write_series(recipe, index, place, hu, patient.grid, series, record, body_part, source)
-
-
 def write_series(
-    recipe: Recipe,
+    recipe: CtRecipe,
     index: int,
     folder: Path,
     hu: np.ndarray,
@@ -166,34 +145,10 @@ def write_series(
     body_part: str,
     source: str = "",
 ) -> None:
-    """One DICOM series in `folder`."""
+    """One DICOM series in `folder`; it gets the kernel of the recipe."""
+    series = replace(series, kernel=recipe.protocol.kernel.upper())
     case = case_of(recipe, index, record["sex"], record["quantities"]["patient.age"], source, body_part)
     write_dicom_series(folder, hu, grid, series, case)
-
-
-def write_sheet(
-    recipe: SingleScan,
-    index: int,
-    folder: Path,
-    columns: Sequence[Column],
-    grid: Grid,
-    lesion: Mapping[str, Any],
-    found: str,
-    record: Mapping[str, Any],
-) -> None:
-    """The contact sheet of one scan, with planes through the lesion; `found` says in words what it is."""
-    numbers = record["quantities"]
-    contact_sheet(
-        folder / "contact_sheet.png",
-        columns,
-        grid,
-        lesion["centre_mm"],
-        heading=f"{recipe.name}   case {index + 1:04d}",
-        details=(
-            f"{person(record)}   ·   {found}   ·   {numbers['protocol.kvp']:.0f} kV, "
-            f"{numbers['protocol.mas']:.0f} mAs, {recipe.protocol.kernel} kernel"
-        ),
-    )
 
 
 def person(record: Mapping[str, Any]) -> str:

@@ -47,6 +47,10 @@ class DualEnergyProtocol(Section):
     mas_high: Quantity = quantity(1.0, 2000.0, "mAs", "tube current-time product of the second scan")
     tin: Quantity = quantity(0.0, 2.0, "mm", "tin filter of the second scan")
     energy: Quantity = quantity(20.0, 150.0, "keV", "of the virtual monoenergetic image")
+    decomposition: Literal["readings", "images"] = Field(
+        default="readings",
+        description="of what water and iodine are made: each ray's readings, or the images",
+    )
     kernel: Kernel = kernel_field()
     views: int = views_field()
     pixel_size: float = pixel_field()
@@ -83,6 +87,7 @@ class RadiographOutput(Section):
     """What is written besides PNG and HDF5."""
 
     nifti: bool = Field(description="the logarithmic radiograph as NIfTI")
+    dicom: bool = Field(default=True, description="the radiograph as shown, as a DICOM digital X-ray image")
 
 
 class ChestRadiographRecipe(Recipe):

@@ -18,7 +18,7 @@ def kernel_field() -> Any:
 
 def views_field() -> Any:
     """The field of how many views a scan takes."""
-    return Field(ge=8, le=4000, description="projections over 180 degrees")
+    return Field(ge=8, le=4000, description="projections of one turn")
 
 
 def pixel_field() -> Any:
@@ -27,10 +27,10 @@ def pixel_field() -> Any:
 
 
 class CtProtocol(Section):
-    """The CT scan: a parallel beam over half a turn, and how its readings become an image."""
+    """The CT scan: one turn of a fan of rays for every plane, and how its readings become an image."""
 
     kvp: Quantity = quantity(60.0, 140.0, "kV", "tube voltage")
-    mas: Quantity = quantity(1.0, 2000.0, "mAs", "tube current-time product")
+    mas: Quantity = quantity(1.0, 2000.0, "mAs", "tube current-time product of a turn")
     kernel: Kernel = kernel_field()
     views: int = views_field()
     pixel_size: float = pixel_field()

@@ -128,7 +128,8 @@ def test_a_head_ct_case_holds_what_others_can_read(head):
     np.testing.assert_array_equal(voxels, hu)
     np.testing.assert_allclose(grid.affine, parameters["grid"]["affine"], atol=1e-4)
     with h5py.File(folder / "case.h5") as file:
-        assert file["sinogram"].shape == (48, *parameters["geometry"]["detector_shape"])
+        columns = parameters["geometry"]["detector_shape"][1]
+        assert file["sinogram"].shape == (parameters["geometry"]["turns"], 48, columns)
         assert np.isfinite(file["sinogram"]).all()
     assert (folder / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
 

@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pydantic
+import pydicom
 import pytest
 from scipy import ndimage
 
@@ -55,7 +56,11 @@ def test_a_chest_holds_lungs_and_a_nodule(chest):
     place = np.rint(np.asarray(grid.world_to_index(np.array(lesion["centre_mm"])))).astype(int)
     assert hu[tuple(place)] > -300
     with h5py.File(folder / "case.h5") as file:
-        assert file["sinogram"].shape == (40, *parameters["geometry"]["detector_shape"])
+        columns = parameters["geometry"]["detector_shape"][1]
+        assert file["sinogram"].shape == (hu.shape[2], 40, columns)  # a turn for every plane
+        assert file["angles"].shape == (40,)
+        # The detector of a clinical scanner sees all of the patient: its first and last column see air alone.
+        assert np.abs(file["sinogram"][..., [0, -1]]).max() < 0.1
         np.testing.assert_array_equal(file["images/ct"], hu)
     stored, _ = io.read_dicom_folder(folder / "dicom" / "ct")
     np.testing.assert_array_equal(stored, hu)
@@ -77,5 +82,9 @@ def test_a_radiograph_shows_what_the_line_integrals_say(radiograph):
     assert 20 < images["nodule_path"].max() < 90
     # The heart and liver are below the lungs, the head end is at the top: y of the grid runs up.
     assert line[:, : line.shape[1] // 4].sum() > line[:, -(line.shape[1] // 4) :].sum()
+    stored = pydicom.dcmread(folder / "dicom" / "dx" / "image-0001.dcm")
+    assert (stored.Modality, stored.ViewPosition, stored.BodyPartExamined) == ("DX", "PA", "CHEST")
+    # The file runs down and to the patient's left, the grid up and to the right.
+    np.testing.assert_allclose(stored.pixel_array[::-1, ::-1].T / 4095, shown, atol=0.5 / 4095)
     for name in ("radiograph.png", "contact_sheet.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
