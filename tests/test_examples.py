@@ -33,6 +33,7 @@ def test_the_readme_names_every_example():
     assert all(f"`python examples/{name}.py`" in page for name in SCRIPTS)
 
 
+@pytest.mark.slow
 def test_geometry_is_found_within_its_uncertainty(run):
     numbers = run("geometry_self_calibration")
     units = {"roll": "°", "tilt": "°", "slant": "°"}
@@ -60,6 +61,7 @@ def test_inpainting_lifts_the_dark_band(run):
     assert rms["NMAR"] < 0.7 * rms["FBP"]
 
 
+@pytest.mark.slow
 def test_noise_follows_the_dose(run):
     numbers = run("dose_sweep")
     charges = (400.0, 100.0, 12.5)

@@ -61,19 +61,29 @@ def _arctan(x, real):
 
 
 @njit(inline="always")
-def _met(p, i, j, real):
-    """Column, `far` and weight of a column of voxels; y is 0 or less behind the source."""
-    x = p[0] + p[1] * real(i) + p[2] * real(j)
-    y = p[3] + p[4] * real(i) + p[5] * real(j)
+def _meet_row(p, i, first, met):
+    """`met` [number, n] = column, `far`, weight and y of the voxels (i, first + n, ·): loops without branches, which vectorise.
+
+    y is 0 or less behind the source.
+    """
+    real = met.dtype.type
+    x0, y0 = p[0] + p[1] * real(i) + p[2] * real(first), p[3] + p[4] * real(i) + p[5] * real(first)
+    x_step, y_step, centre, scale = p[2], p[5], p[6], p[7]
     if not p[13] > real(0):
-        far = real(1) / y
-        return p[6] + p[7] * x * far, far, far * far, y
-    square, half = x * x + y * y, p[11] * x + p[12] * y + y
-    ahead = p[11] * p[11] + p[12] * p[12] + real(2) * p[12]
-    root = np.sqrt(max(half * half - square * ahead, real(1e-12)))
-    far = -ahead / (half + root)
-    hit = _arctan((p[11] + far * x) / (real(1) + p[12] + far * y), real)
-    return p[6] + p[7] * hit, far, real(1) / square, y
+        for n in range(met.shape[1]):
+            x, y = x0 + x_step * real(n), y0 + y_step * real(n)
+            far = real(1) / y
+            met[0, n], met[1, n], met[2, n], met[3, n] = centre + scale * x * far, far, far * far, y
+        return
+    u, v, tiny = p[11], p[12], real(1e-12)
+    ahead = u * u + v * v + real(2) * v
+    for n in range(met.shape[1]):
+        x, y = x0 + x_step * real(n), y0 + y_step * real(n)
+        square, half = x * x + y * y, u * x + v * y + y
+        under = half * half - square * ahead
+        far = -ahead / (half + np.sqrt(under if under > tiny else tiny))
+        hit = _arctan((u + far * x) / (real(1) + v + far * y), real)
+        met[0, n], met[1, n], met[2, n], met[3, n] = centre + scale * hit, far, real(1) / square, y
 
 
 @njit(inline="always")
@@ -127,7 +137,7 @@ def _row(place, rows, real):
     return low, held - real(low)
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def collect(values, place, out):
     """Back-projection; square tiles of voxels keep the detector lines they share in cache."""
     nx, ny, nz = out.shape
@@ -138,12 +148,14 @@ def collect(values, place, out):
         first_x, first_y = (tile // tiles_y) * TILE, (tile % tiles_y) * TILE
         last_x, last_y = min(first_x + TILE, nx), min(first_y + TILE, ny)
         out[first_x:last_x, first_y:last_y] = real(0)
-        line = np.empty(rows, out.dtype)
+        line, met = np.empty(rows, out.dtype), np.empty((4, last_y - first_y), out.dtype)
         for view in range(values.shape[0]):
             p = place[view]
             for i in range(first_x, last_x):
+                _meet_row(p, i, first_y, met)
                 for j in range(first_y, last_y):
-                    column, far, weight, y = _met(p, i, j, real)
+                    n = j - first_y
+                    column, far, weight, y = met[0, n], met[1, n], met[2, n], met[3, n]
                     if not (y > real(0) and column > real(-1) and column < columns):
                         continue
                     low, lower, upper = _split(column, columns, real)
@@ -189,7 +201,7 @@ def _resample(a, b, lower, upper, start, step, line, target):
         target[k] += line[low] + part * (line[low + 1] - line[low])
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def spread(volume, place, out):
     """The exact transpose of `collect`: each thread owns views."""
     nx, ny, nz = volume.shape
@@ -198,10 +210,11 @@ def spread(volume, place, out):
     for view in prange(out.shape[0]):
         out[view] = real(0)
         p = place[view]
-        line = np.empty(rows, out.dtype)
+        line, met = np.empty(rows, out.dtype), np.empty((4, ny), out.dtype)
         for i in range(nx):
+            _meet_row(p, i, 0, met)
             for j in range(ny):
-                column, far, weight, y = _met(p, i, j, real)
+                column, far, weight, y = met[0, j], met[1, j], met[2, j], met[3, j]
                 if not (y > real(0) and column > real(-1) and column < columns):
                     continue
                 low, lower, upper = _split(column, columns, real)

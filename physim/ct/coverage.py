@@ -74,14 +74,15 @@ def detector_coordinates(
 
     The arc of a curved detector of curvature κ is x² + y² + 2 y / κ = 0 in the plane of its columns.
     """
-    r = rays(geometry)
     at = lambda a: np.asarray(a, np.float64)[views]
-    edges, step, source = at(r.edges), at(r.row_step), at(r.source)
     if isinstance(geometry, ConeBeam):
+        source, step = at(geometry.source), at(geometry.row_step)
         middle, tangent = at(geometry.detector_centre), at(geometry.column_step)
-        bend, normal = at(geometry.curvature)[:, None], at(geometry.normal)
+        bend, normal = at(geometry.curvature)[:, None], _normal(step, tangent, middle - source)
         direction, start = points - source[:, None], (source - middle)[:, None]
     else:
+        r = rays(geometry)
+        edges, step, source = at(r.edges), at(r.row_step), at(r.source)
         middle, tangent = (edges[:, 0] + edges[:, -1]) / 2, edges[:, 1] - edges[:, 0]
         bend, normal = np.zeros((len(views), 1)), source
         direction, start = (
@@ -104,6 +105,13 @@ def detector_coordinates(
         row = along(start + far[..., None] * direction, step) / np.sum(step**2, axis=-1)[:, None]
     rows, columns = geometry.detector_shape
     return row + (rows - 1) / 2, arc / pitch[:, None] + (columns - 1) / 2
+
+
+def _normal(row_step, column_step, ahead) -> Float[np.ndarray, "view 3"]:
+    """Unit vectors across the middle of the detector, away from the source."""
+    across = np.cross(row_step, column_step)
+    across = across * np.where(np.sum(across * ahead, axis=-1) < 0, -1, 1)[:, None]
+    return across / np.linalg.norm(across, axis=-1, keepdims=True)
 
 
 def _require_coverage(patient: Phantom, geometry: Geometry) -> None:

@@ -45,8 +45,9 @@ _frame = jax.jit(ray_frame, static_argnums=2)
 
 def _needed(frame: RayFrame, shape: tuple[int, int, int], parallel: bool, footprint: bool):
     """Bounds on taps and reach from the narrowest and widest shadow of a pixel on the corners of the grid."""
-    lib = np if all(is_concrete(a) for a in frame) else jnp
-    f = RayFrame(*(lib.asarray(jax.lax.stop_gradient(a)) for a in frame))
+    known = all(is_concrete(a) for a in frame)
+    lib = np if known else jnp
+    f = RayFrame(*(np.asarray(a) if known else jax.lax.stop_gradient(jnp.asarray(a)) for a in frame))
     if parallel:
         low = high = 1.0
     else:
