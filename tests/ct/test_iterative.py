@@ -203,12 +203,14 @@ def test_refusals_name_the_remedy():
         CGLS(1, tikhonov=-1.0)
 
 
-def test_no_rays_and_no_signal_give_zero_and_not_nan():
+def test_no_rays_are_refused_and_no_signal_gives_zero_and_not_nan():
     geometry = ct.parallel_beam(6, (1, 3), (3.0, 1.0), offset=(500.0, 0.0))
     sino = np.ones(geometry.sinogram_shape, np.float32)
     for method in (CGLS(3), OSSART(2, 3)):
-        assert np.all(np.asarray(method.solve(sino, GRID, geometry, None)) == 0)
+        with pytest.raises(InputError, match="no ray meets the grid"):
+            method.solve(sino, GRID, geometry, None)
         here = GEOMETRIES["parallel"]
         nothing = np.zeros(here.sinogram_shape, np.float32)
+        assert np.all(np.asarray(method.solve(nothing, GRID, here, None)) == 0)
         slope = jax.grad(lambda s: jnp.sum(method.solve(s, GRID, here, None)))(nothing)  # noqa: B023
         assert np.all(np.isfinite(slope))
