@@ -137,6 +137,27 @@ def _row(place, rows, real):
     return low, held - real(low)
 
 
+@njit(inline="always")
+def _add_row(values, p, met, places, target):
+    """One view's pixels onto a row of a single plane: what `_split` and `_within` say, without branches, then the sums."""
+    real = met.dtype.type
+    top = real(values.shape[0] - 2)
+    for n in range(met.shape[1]):
+        column, row = met[0, n], p[8] + p[9] * met[1, n]
+        hit = (met[3, n] > real(0)) & (column > real(-1)) & (column < top + real(2))
+        hit = hit & (row >= real(-0.5)) & (row <= real(0.5))
+        weight, column = (met[2, n], column) if hit else (real(0), real(0))
+        low = np.floor(column)
+        upper = column - low
+        lower = real(1) - upper
+        below, above = low < real(0), low > top
+        met[0, n] = weight * (upper if below else (real(0) if above else lower))
+        met[1, n] = weight * (real(0) if below else (lower if above else upper))
+        places[n] = int(real(0) if below else (top if above else low))
+    for n in range(met.shape[1]):
+        target[n] += met[0, n] * values[places[n]] + met[1, n] * values[places[n] + 1]
+
+
 @njit(parallel=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def collect(values, place, out):
     """Back-projection; square tiles of voxels keep the detector lines they share in cache."""
@@ -149,10 +170,14 @@ def collect(values, place, out):
         last_x, last_y = min(first_x + TILE, nx), min(first_y + TILE, ny)
         out[first_x:last_x, first_y:last_y] = real(0)
         line, met = np.empty(rows, out.dtype), np.empty((4, last_y - first_y), out.dtype)
+        places = np.empty(last_y - first_y, np.int64)
         for view in range(values.shape[0]):
             p = place[view]
             for i in range(first_x, last_x):
                 _meet_row(p, i, first_y, met)
+                if nz == 1 and rows == 1:
+                    _add_row(values[view, :, 0], p, met, places, out[i, first_y:last_y, 0])
+                    continue
                 for j in range(first_y, last_y):
                     n = j - first_y
                     column, far, weight, y = met[0, n], met[1, n], met[2, n], met[3, n]
@@ -162,10 +187,7 @@ def collect(values, place, out):
                     lower, upper = lower * weight, upper * weight
                     start, step = p[8] + p[9] * far, p[10] * far
                     if rows == 1:
-                        # A plane alone needs no search for the voxels that are seen.
-                        first, last = (0, 1) if nz == 1 else _seen(start, step, rows, nz, real)
-                        if nz == 1 and not _within(start, rows, real):
-                            continue
+                        first, last = _seen(start, step, rows, nz, real)
                         value = lower * values[view, low, 0] + upper * values[view, low + 1, 0]
                         for k in range(first, last):
                             out[i, j, k] += value
