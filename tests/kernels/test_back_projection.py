@@ -131,10 +131,10 @@ def test_misuse_is_an_error_not_a_crash(name, change, message):
 def test_the_arctangent_is_exact_to_rounding():
     from numba import njit
 
-    from physim_kernels.back_projection import _arctan
+    from physim_kernels.meeting import arctan
 
     at = np.tan(np.linspace(-1.3, 1.3, 2001))
-    ours = njit(lambda x: _arctan(x, np.float64))
+    ours = njit(lambda x: arctan(x, np.float64))
     np.testing.assert_allclose([ours(x) for x in at], np.arctan(at), rtol=0, atol=5e-16)
 
 
