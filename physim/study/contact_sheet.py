@@ -197,11 +197,11 @@ def _head(figure: Figure, layout: _Layout, number: int, column: Column) -> None:
 def _page(figure: Figure, layout: _Layout, heading: str, details: str, legend: Mapping[str, str]) -> None:
     """Heading, footer, the names of the planes and the legend of the last column."""
     left, right = _EDGE / layout.width, 1 - _EDGE / layout.width
-    top = (layout.height - 0.36) / layout.height
+    top = (layout.height - 0.30) / layout.height
     title = figure.text(left, top, heading, color=INK, fontsize=14, weight="bold", va="baseline")
     text = figure.text(right, top, details, color=INK, fontsize=9.5, ha="right", va="baseline")
     if _overlap(figure, title, text):
-        text.set(x=left, y=top - 0.24 / layout.height, ha="left", fontsize=8.5)
+        text.set(x=left, y=top - 0.22 / layout.height, ha="left", fontsize=8.5)
     base = 0.16 / layout.height
     figure.text(
         left, base, "SYNTHETIC – simulated by physim", color=ACCENT, fontsize=9, weight="bold", va="baseline"
