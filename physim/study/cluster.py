@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -28,6 +29,7 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Case]:
             f"workers is {workers}, which needs Dask; pip install 'physim-imaging[cluster]', or write --workers 0"
         ) from None
     with (
+        _environment_as_before(),
         tempfile.TemporaryDirectory(prefix="physim-workers-") as scratch,
         dask.config.set(_settings(workers)),
         LocalCluster(
@@ -52,6 +54,18 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Case]:
                 future.release()
         except KilledWorker as error:
             raise CaseError(_lost(error)) from error
+
+
+@contextlib.contextmanager
+def _environment_as_before() -> Iterator[None]:
+    """Dask sets a worker's variables in this process and leaves them there: its Numba would then refuse to compile."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _settings(workers: int) -> dict[str, object]:

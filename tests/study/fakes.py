@@ -72,6 +72,15 @@ def listening(recipe, index, folder, **options) -> dict:
     return parameters
 
 
+def count_threads(recipe, index, folder, **options) -> dict:
+    """As `make`, with the number of threads that a kernel would get here."""
+    import numba
+
+    parameters = make(recipe, index, folder, **options)
+    (folder / "threads.txt").write_text(str(numba.get_num_threads()))
+    return parameters
+
+
 def interrupt_second(recipe, index, folder, **options) -> dict:
     """As `make`, but in the middle of the second case somebody presses Ctrl-C."""
     parameters = make(recipe, index, folder, **options)

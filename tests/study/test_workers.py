@@ -63,6 +63,14 @@ def test_nothing_listens_beyond_this_machine(tmp_path, recipe):
     assert set(addresses) == {"0100007F"}, f"not the loopback interface alone: {addresses}"
 
 
+def test_workers_share_the_cores_and_this_process_keeps_its_own(tmp_path, recipe, monkeypatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    study.run(recipe, 2, tmp_path / "out", workers=2, make_case=fakes.count_threads)
+    assert int((tmp_path / "out" / "case_0001" / "threads.txt").read_text()) == max(1, cores // 2)
+    assert "NUMBA_NUM_THREADS" not in os.environ, "kernels compiled here from now on would be refused"
+
+
 def _empty(folder: Path) -> Path:
     folder.mkdir()
     return folder
