@@ -26,6 +26,13 @@ def x64():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_one_file():
+    """Lets go of a file's compiled programs: beside thousands of them each further one takes half as long again."""
+    yield
+    jax.clear_caches()
+
+
 def pytest_collection_modifyitems(config, items):
     """`-m slow` asks for the slow tests; otherwise they are left out, with a reason."""
     if "slow" in (config.getoption("-m") or ""):

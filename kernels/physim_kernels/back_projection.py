@@ -96,50 +96,47 @@ def _add_row(values, p, met, places, target):
         target[n] += met[0, n] * values[places[n]] + met[1, n] * values[places[n] + 1]
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"}, error_model="numpy")
+@njit(parallel=True, cache=True)
 def collect(values, place, out):
     """Back-projection; square tiles of voxels keep the detector lines they share in cache."""
-    nx, ny, nz = out.shape
-    columns, rows = values.shape[1], values.shape[2]
-    real = out.dtype.type
+    nx, ny, _ = out.shape
     tiles_y = (ny + TILE - 1) // TILE
     for tile in prange(((nx + TILE - 1) // TILE) * tiles_y):
         first_x, first_y = (tile // tiles_y) * TILE, (tile % tiles_y) * TILE
-        last_x, last_y = min(first_x + TILE, nx), min(first_y + TILE, ny)
-        out[first_x:last_x, first_y:last_y] = real(0)
-        line, met = np.empty(rows, out.dtype), np.empty((4, last_y - first_y), out.dtype)
-        places = np.empty(last_y - first_y, np.int64)
-        for view in range(values.shape[0]):
-            p = place[view]
-            for i in range(first_x, last_x):
-                meet_row(p, i, first_y, met)
-                if nz == 1 and rows == 1:
-                    _add_row(values[view, :, 0], p, met, places, out[i, first_y:last_y, 0])
+        _collect_tile(values, place, first_x, min(first_x + TILE, nx), first_y, min(first_y + TILE, ny), out)
+
+
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _collect_tile(values, place, first_x, last_x, first_y, last_y, out):
+    """All views onto one tile."""
+    columns, rows, nz = values.shape[1], values.shape[2], out.shape[2]
+    real = out.dtype.type
+    out[first_x:last_x, first_y:last_y] = real(0)
+    line, met = np.empty(rows, out.dtype), np.empty((4, last_y - first_y), out.dtype)
+    places = np.empty(last_y - first_y, np.int64)
+    for view in range(values.shape[0]):
+        p = place[view]
+        for i in range(first_x, last_x):
+            meet_row(p, i, first_y, met)
+            if nz == 1 and rows == 1:
+                _add_row(values[view, :, 0], p, met, places, out[i, first_y:last_y, 0])
+                continue
+            for j in range(first_y, last_y):
+                n = j - first_y
+                column, far, weight, y = met[0, n], met[1, n], met[2, n], met[3, n]
+                if not (y > real(0) and column > real(-1) and column < columns):
                     continue
-                for j in range(first_y, last_y):
-                    n = j - first_y
-                    column, far, weight, y = met[0, n], met[1, n], met[2, n], met[3, n]
-                    if not (y > real(0) and column > real(-1) and column < columns):
-                        continue
-                    low, lower, upper = _split(column, columns, real)
-                    lower, upper = lower * weight, upper * weight
-                    start, step = p[8] + p[9] * far, p[10] * far
-                    if rows == 1:
-                        first, last = _seen(start, step, rows, nz, real)
-                        value = lower * values[view, low, 0] + upper * values[view, low + 1, 0]
-                        for k in range(first, last):
-                            out[i, j, k] += value
-                    else:
-                        _resample(
-                            values[view, low],
-                            values[view, low + 1],
-                            lower,
-                            upper,
-                            start,
-                            step,
-                            line,
-                            out[i, j],
-                        )
+                low, lower, upper = _split(column, columns, real)
+                lower, upper = lower * weight, upper * weight
+                start, step = p[8] + p[9] * far, p[10] * far
+                a, b = values[view, low], values[view, low + 1]
+                if rows == 1:
+                    first, last = _seen(start, step, rows, nz, real)
+                    value = lower * a[0] + upper * b[0]
+                    for k in range(first, last):
+                        out[i, j, k] += value
+                else:
+                    _resample(a, b, lower, upper, start, step, line, out[i, j])
 
 
 @njit(inline="always")
@@ -161,45 +158,40 @@ def _resample(a, b, lower, upper, start, step, line, target):
         target[k] += line[low] + part * (line[low + 1] - line[low])
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"}, error_model="numpy")
+@njit(parallel=True, cache=True)
 def spread(volume, place, out):
     """The exact transpose of `collect`: each thread owns views."""
-    nx, ny, nz = volume.shape
-    columns, rows = out.shape[1], out.shape[2]
-    real = out.dtype.type
     for view in prange(out.shape[0]):
-        out[view] = real(0)
-        p = place[view]
-        line, met = np.empty(rows, out.dtype), np.empty((4, ny), out.dtype)
-        for i in range(nx):
-            meet_row(p, i, 0, met)
-            for j in range(ny):
-                column, far, weight, y = met[0, j], met[1, j], met[2, j], met[3, j]
-                if not (y > real(0) and column > real(-1) and column < columns):
-                    continue
-                low, lower, upper = _split(column, columns, real)
-                lower, upper = lower * weight, upper * weight
-                start, step = p[8] + p[9] * far, p[10] * far
-                first, last = _seen(start, step, rows, nz, real)
-                if rows == 1:
-                    total = real(0)
-                    for k in range(first, last):
-                        total += volume[i, j, k]
-                    out[view, low, 0] += lower * total
-                    out[view, low + 1, 0] += upper * total
-                elif first < last:
-                    _unsample(
-                        volume[i, j],
-                        first,
-                        last,
-                        start,
-                        step,
-                        line,
-                        out[view, low],
-                        out[view, low + 1],
-                        lower,
-                        upper,
-                    )
+        _spread_view(volume, place[view], out[view])
+
+
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _spread_view(volume, p, out):
+    """All voxels onto one view."""
+    nx, ny, nz = volume.shape
+    columns, rows = out.shape
+    real = out.dtype.type
+    out[:] = real(0)
+    line, met = np.empty(rows, out.dtype), np.empty((4, ny), out.dtype)
+    for i in range(nx):
+        meet_row(p, i, 0, met)
+        for j in range(ny):
+            column, far, weight, y = met[0, j], met[1, j], met[2, j], met[3, j]
+            if not (y > real(0) and column > real(-1) and column < columns):
+                continue
+            low, lower, upper = _split(column, columns, real)
+            lower, upper = lower * weight, upper * weight
+            start, step = p[8] + p[9] * far, p[10] * far
+            first, last = _seen(start, step, rows, nz, real)
+            a, b = out[low], out[low + 1]
+            if rows == 1:
+                total = real(0)
+                for k in range(first, last):
+                    total += volume[i, j, k]
+                a[0] += lower * total
+                b[0] += upper * total
+            elif first < last:
+                _unsample(volume[i, j], first, last, start, step, line, a, b, lower, upper)
 
 
 @njit(inline="always")

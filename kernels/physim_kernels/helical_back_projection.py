@@ -47,48 +47,42 @@ def _window(place, rows, plateau, real):
     return fall * fall * (real(3) - real(2) * fall)
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True)
 def collect(values, numbers, tables, plateau, out):
     """Back-projection; square tiles of voxels keep the detector lines they share in cache."""
-    nx, ny, nz = out.shape
-    rows, (members, groups) = values.shape[2], numbers.shape[:2]
-    real = out.dtype.type
+    nx, ny, _ = out.shape
     tiles_y = (ny + TILE - 1) // TILE
     for tile in prange(((nx + TILE - 1) // TILE) * tiles_y):
-        first_x, first_y = (tile // tiles_y) * TILE, (tile % tiles_y) * TILE
-        last_x, last_y = min(first_x + TILE, nx), min(first_y + TILE, ny)
-        out[first_x:last_x, first_y:last_y] = real(0)
-        line, above, below = np.empty(rows + 1, out.dtype), np.zeros(nz, out.dtype), np.zeros(nz, out.dtype)
-        line[rows] = real(0)
-        for group in range(groups):
-            for i in range(first_x, last_x):
-                for j in range(first_y, last_y):
-                    lowest, highest = nz, 0
-                    for member in range(members):
-                        seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
-                        if not seen:
-                            continue
-                        first, last = _seen(start, step, rows, nz, real)
-                        if first < last:
-                            lowest, highest = min(lowest, first), max(highest, last)
-                            view = values[member * groups + group]
-                            _add(
-                                view[low],
-                                view[low + 1],
-                                part,
-                                start,
-                                step,
-                                first,
-                                last,
-                                plateau[0],
-                                line,
-                                above,
-                                below,
-                            )
-                    for k in range(lowest, highest):
-                        if below[k] > real(0):
-                            out[i, j, k] += above[k] / below[k]
-                        above[k], below[k] = real(0), real(0)
+        x, y = (tile // tiles_y) * TILE, (tile % tiles_y) * TILE
+        _collect_tile(values, numbers, tables, plateau[0], x, min(x + TILE, nx), y, min(y + TILE, ny), out)
+
+
+@njit(cache=True, fastmath={"contract"})
+def _collect_tile(values, numbers, tables, plateau, first_x, last_x, first_y, last_y, out):
+    """All views onto one tile."""
+    nz, rows, (members, groups) = out.shape[2], values.shape[2], numbers.shape[:2]
+    real = out.dtype.type
+    out[first_x:last_x, first_y:last_y] = real(0)
+    line, above, below = np.empty(rows + 1, out.dtype), np.zeros(nz, out.dtype), np.zeros(nz, out.dtype)
+    line[rows] = real(0)
+    for group in range(groups):
+        for i in range(first_x, last_x):
+            for j in range(first_y, last_y):
+                lowest, highest = nz, 0
+                for member in range(members):
+                    seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
+                    if not seen:
+                        continue
+                    first, last = _seen(start, step, rows, nz, real)
+                    if first < last:
+                        lowest, highest = min(lowest, first), max(highest, last)
+                        view = values[member * groups + group]
+                        a, b = view[low], view[low + 1]
+                        _add(a, b, part, start, step, first, last, plateau, line, above, below)
+                for k in range(lowest, highest):
+                    if below[k] > real(0):
+                        out[i, j, k] += above[k] / below[k]
+                    above[k], below[k] = real(0), real(0)
 
 
 @njit(inline="always")
@@ -117,44 +111,40 @@ def _span(start, step, first, last, rows, real):
     return min(one, other), max(one, other) + 2
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True)
 def spread(volume, numbers, tables, plateau, out):
     """The exact transpose of `collect`: each thread owns groups."""
+    for group in prange(numbers.shape[1]):
+        _spread_group(volume, numbers, tables, plateau[0], np.int64(group), out)
+
+
+@njit(cache=True, fastmath={"contract"})
+def _spread_group(volume, numbers, tables, plateau, group, out):
+    """All voxels onto the views of one direction."""
     nx, ny, nz = volume.shape
     rows, (members, groups) = out.shape[2], numbers.shape[:2]
     real = out.dtype.type
-    for group in prange(groups):
-        line, below = np.empty(rows + 1, out.dtype), np.zeros(nz, out.dtype)
-        for member in range(members):
-            out[member * groups + group] = real(0)
-        for i in range(nx):
-            for j in range(ny):
-                below[:] = real(0)
-                for member in range(members):
-                    seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
-                    if seen:
-                        first, last = _seen(start, step, rows, nz, real)
-                        for k in range(first, last):
-                            below[k] += _window(start + step * real(k), rows, plateau[0], real)
-                for member in range(members):
-                    seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
-                    if seen:
-                        first, last = _seen(start, step, rows, nz, real)
-                        view = out[member * groups + group]
-                        if first < last:
-                            _give(
-                                volume[i, j],
-                                below,
-                                part,
-                                start,
-                                step,
-                                first,
-                                last,
-                                plateau[0],
-                                line,
-                                view[low],
-                                view[low + 1],
-                            )
+    line, below = np.empty(rows + 1, out.dtype), np.zeros(nz, out.dtype)
+    for member in range(members):
+        out[member * groups + group] = real(0)
+    for i in range(nx):
+        for j in range(ny):
+            below[:] = real(0)
+            for member in range(members):
+                seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
+                if seen:
+                    first, last = _seen(start, step, rows, nz, real)
+                    for k in range(first, last):
+                        below[k] += _window(start + step * real(k), rows, plateau, real)
+            for member in range(members):
+                seen, low, part, start, step = _fall(numbers[member, group], tables, i, j, real)
+                if not seen:
+                    continue
+                first, last = _seen(start, step, rows, nz, real)
+                if first < last:
+                    view = out[member * groups + group]
+                    a, b = view[low], view[low + 1]
+                    _give(volume[i, j], below, part, start, step, first, last, plateau, line, a, b)
 
 
 @njit(inline="always")

@@ -160,6 +160,9 @@ def rows_met(begin, step, half, nz, rows):
     """First and last of `rows` rows at begin + step × r that lie within `half` of a line of `nz` voxels."""
     if step == 0:
         return (0, rows - 1) if -half < begin < nz - 1 + half else (0, -1)
+    end = begin + step * (rows - 1)
+    if min(begin, end) > -half and max(begin, end) < nz - 1 + half:
+        return 0, rows - 1
     a, b = (-half - begin) / step, (nz - 1 + half - begin) / step
     lowest, highest = (a, b) if a < b else (b, a)
     # Bounded before they become whole numbers: near the source they may be huge.

@@ -29,12 +29,11 @@ COLUMNS = 16  # columns of the detector that share the lines of voxels in cache
 COLUMNS_OF_SLICE = 128  # the same for a volume of one slice
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True)
 def project(volume, spacing, source, columns, edges, row, footprint, parallel, out):
     """out[view, row, column] = ∫ volume dl."""
     views, count, flat = columns.shape[0], columns.shape[1], volume.shape[2] == 1
-    slice_ = volume[:, :, 0] if flat else volume[:0, :0, 0]
-    along_x, along_y = tiles_of(slice_, 0), tiles_of(slice_, 1)
+    along_x, along_y = tiles_of(volume[:, :, 0] if flat else volume[:0, :0, 0])
     size = COLUMNS_OF_SLICE if flat else COLUMNS
     blocks = (count + size - 1) // size
     for task in prange(views * blocks):
@@ -118,9 +117,10 @@ def _add_plane(volume, path, axis, plane, footprint, line, rows, sums):
     z_first, z_last = max(floor(min(ends) - half), 0), min(floor(max(ends) + half) + 1, nz - 1)
     _mix(volume, axis, plane, place, width, low, high, footprint, z_first, z_last, line)
     if footprint:
-        resample(sums, line, begin, step, first, last, half, 1.0, min(1.0, size), 1.0 / size)
+        gain = 1.0 / size
+        resample(sums, line, begin, step, first, last, half * gain, gain, min(1.0, gain))
     else:
-        resample(sums, line, begin, step, first, last, 1.0, 1.0, 1.0, 1.0)
+        resample(sums, line, begin, step, first, last, 1.0, 1.0, 1.0)
 
 
 @njit(inline="always")

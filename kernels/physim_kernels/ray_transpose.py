@@ -27,69 +27,49 @@ from .slice_rays import collect_slice
 PLANES = 4  # planes of voxels that share the detector's columns in cache
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True)
 def project_transpose(values, spacing, source, columns, edges, row, footprint, parallel, out):
     """out[x, y, z] = what every voxel weighs in the rays of `values` [view, row, column]."""
     views, rows, count = values.shape
+    flat = out.shape[2] == 1
     paths = np.empty((views, count, PATH_NUMBERS))
     main = np.empty((views, count), np.int64)
-    pad = PAD if out.shape[2] > 1 else 0
-    lines = np.zeros((views, count, rows + 2 * pad), values.dtype)
+    lines = np.zeros((views, count, rows + 2 * (0 if flat else PAD)), values.dtype)
     for view in prange(views):
-        for c in range(count):
-            main[view, c] = column_path(
-                spacing,
-                source[view],
-                columns[view, c],
-                edges[view, c],
-                edges[view, c + 1],
-                row[view],
-                rows,
-                parallel,
-                paths[view, c],
-            )
-        lengths = lines[view, :, pad : pad + rows]
-        _turn(values[view], spacing, source[view], columns[view], row[view], parallel, main[view], lengths)
+        rays = columns[view], edges[view], row[view]
+        _turn(values[view], spacing, source[view], *rays, parallel, paths[view], main[view], lines[view])
     lost = np.any(main == NO_PATH)
-    if out.shape[2] == 1:
+    if flat:
         out[:] = 0
-        collect_slice(lines, paths, main, 0, footprint, out[:, :, 0])
-        collect_slice(lines, paths, main, 1, footprint, out[:, :, 0])
+        for axis in range(2):  # a loop, lest it be compiled once for each number
+            collect_slice(lines, paths, main, axis, footprint, out[:, :, 0])
     for axis in range(3):
         for block in prange((out.shape[axis] + PLANES - 1) // PLANES):
             first, last = block * PLANES, min(block * PLANES + PLANES, out.shape[axis])
-            if axis == 0 and out.shape[2] > 1:
+            if axis == 0 and not flat:
                 out[first:last] = 0
-            if axis < 2 and out.shape[2] > 1:
+            if axis < 2 and not flat:
                 _collect_lines(lines, paths, main, axis, first, last, footprint, rows, out)
             if lost:
-                _collect_rays(
-                    values,
-                    spacing,
-                    source,
-                    columns,
-                    edges,
-                    row,
-                    main,
-                    footprint,
-                    parallel,
-                    axis,
-                    first,
-                    last,
-                    out,
-                )
+                rays = source, columns, edges, row
+                _collect_rays(values, spacing, *rays, main, footprint, parallel, axis, first, last, out)
 
 
 @njit(cache=True)
-def _turn(values, spacing, source, columns, row, parallel, main, lines):
-    """A view with its columns' pixels side by side, each times the length of its ray between two planes."""
+def _turn(values, spacing, source, columns, edges, row, parallel, paths, main, lines):
+    """Paths of a view's columns, and their pixels side by side, each times the length of its ray between two planes."""
     rows, count = values.shape
+    pad = (lines.shape[1] - rows) // 2
+    for c in range(count):
+        lower, upper = edges[c], edges[c + 1]
+        main[c] = column_path(spacing, source, columns[c], lower, upper, row, rows, parallel, paths[c])
     for r in range(rows):
         lift = (r - 0.5 * (rows - 1)) * row[2]
         for c in range(count):
             if main[c] != NO_PATH:
                 x, y, z = columns[c, 0], columns[c, 1], columns[c, 2] + lift
-                lines[c, r] = values[r, c] * step_length(spacing, source, x, y, z, parallel, main[c])
+                length = step_length(spacing, source, x, y, z, parallel, main[c])
+                lines[c, pad + r] = values[r, c] * length
 
 
 @njit(cache=True, fastmath={"contract"})
@@ -117,15 +97,12 @@ def _collect_lines(lines, paths, main, axis, first, last, footprint, rows, out):
                 if z_first > z_last:
                     continue
                 sums[z_first : z_last + 1] = 0
+                start, pace, line = -begin / step, 1 / step, lines[view, c]
                 if footprint:
-                    top, gain = min(1.0, size), 1.0 / size
-                    resample(
-                        sums, lines[view, c], -begin / step, 1 / step, z_first, z_last, half, size, top, gain
-                    )
+                    gain = abs(pace)
+                    resample(sums, line, start, pace, z_first, z_last, half * gain, 1.0, min(1.0, gain))
                 else:
-                    resample(
-                        sums, lines[view, c], -begin / step, 1 / step, z_first, z_last, 1.0, size, 1.0, 1.0
-                    )
+                    resample(sums, line, start, pace, z_first, z_last, 1.0, size, 1.0)
                 _spread(sums, axis, plane, place, width, low, high, footprint, z_first, z_last, out)
 
 

@@ -26,17 +26,27 @@ def empty_tiles(planes, across, dtype):
 
 
 @njit(parallel=True, cache=True)
-def tiles_of(volume, axis):
-    """The slice `volume` [x, y] as tiles of planes of an axis."""
-    planes, across = volume.shape[axis], volume.shape[1 - axis]
-    tiles = empty_tiles(planes, across, volume.dtype)
-    width = tiles.shape[2]
-    for tile in prange(tiles.shape[0]):
-        for lane in range(min(width, planes - tile * width)):
-            plane = tile * width + lane
-            for index in range(across):
-                tiles[tile, index, lane] = volume[plane, index] if axis == 0 else volume[index, plane]
-    return tiles
+def tiles_of(volume) -> tuple[np.ndarray, np.ndarray]:
+    """The slice `volume` [x, y] as tiles of planes along x, and as tiles of planes along y."""
+    along_x = empty_tiles(volume.shape[0], volume.shape[1], volume.dtype)
+    along_y = empty_tiles(volume.shape[1], volume.shape[0], volume.dtype)
+    count = along_x.shape[0]
+    for tile in prange(count + along_y.shape[0]):
+        if tile < count:
+            _fill(along_x[tile], volume, np.int64(tile))
+        else:
+            _fill(along_y[tile - count], volume.T, np.int64(tile) - count)
+    return along_x, along_y
+
+
+@njit(cache=True)
+def _fill(made, volume, tile):
+    """One tile: planes along the first axis of `volume`, side by side."""
+    planes, across = volume.shape
+    width = made.shape[1]
+    for lane in range(min(width, planes - tile * width)):
+        for index in range(across):
+            made[index, lane] = volume[tile * width + lane, index]
 
 
 @njit(inline="always")
@@ -149,33 +159,43 @@ def spread_ray(pixels, path, planes, across, footprint, begin, end, most, held, 
             tile_add(met, address, count, real(place), slope, slope, slope, 0)
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
+@njit(parallel=True, cache=True)
 def collect_slice(lines, paths, main, axis, footprint, out):
     """Columns of pixels `lines` [view, column, row] onto the slice `out` [x, y], those whose main axis is `axis`."""
     planes, across = out.shape[axis], out.shape[1 - axis]
     tiles = empty_tiles(planes, across, out.dtype)
-    width, views, count = tiles.shape[2], lines.shape[0], lines.shape[1]
-    walks = np.zeros((views, count, 3), np.int32)
-    for view in prange(views):
-        for c in range(count):
-            if main[view, c] == axis:
-                path = paths[view, c]
-                walk = _walk(path, planes, across, width, _half(path, planes, across, footprint))
-                walks[view, c, 0], walks[view, c, 1], walks[view, c, 2] = walk
+    walks = np.zeros((main.shape[0], main.shape[1], 3), np.int32)
+    for view in prange(main.shape[0]):
+        _walk_view(paths[view], main[view], axis, planes, across, tiles.shape[2], footprint, walks[view])
     thick = max(1, tiles.shape[0] // BLOCKS)
     for block in prange((tiles.shape[0] + thick - 1) // thick):
         first, last = block * thick, min(block * thick + thick, tiles.shape[0])
-        held = np.empty((lines.shape[2] + 1, width), out.dtype)
-        for view in range(views):
-            for c in range(count):
-                begin, end = max(walks[view, c, 0], first), min(walks[view, c, 1], last)
-                if begin < end:
-                    path, most = paths[view, c], walks[view, c, 2]
-                    spread_ray(lines[view, c], path, planes, across, footprint, begin, end, most, held, tiles)
+        _collect_tiles(lines, paths, walks, planes, across, footprint, first, last, tiles)
         _add_tiles(tiles, axis, first, last, out)
 
 
-@njit(inline="always")
+@njit(cache=True, fastmath={"contract"})
+def _walk_view(paths, main, axis, planes, across, width, footprint, walks):
+    """How the columns of one view walk through the tiles of an axis."""
+    for c in range(main.size):
+        if main[c] == axis:
+            half = _half(paths[c], planes, across, footprint)
+            walks[c, 0], walks[c, 1], walks[c, 2] = _walk(paths[c], planes, across, width, half)
+
+
+@njit(cache=True, fastmath={"contract"})
+def _collect_tiles(lines, paths, walks, planes, across, footprint, first, last, tiles):
+    """All columns of pixels onto some tiles."""
+    held = np.empty((lines.shape[2] + 1, tiles.shape[2]), tiles.dtype)
+    for view in range(lines.shape[0]):
+        for c in range(lines.shape[1]):
+            begin, end = max(walks[view, c, 0], first), min(walks[view, c, 1], last)
+            if begin < end:
+                path, most = paths[view, c], walks[view, c, 2]
+                spread_ray(lines[view, c], path, planes, across, footprint, begin, end, most, held, tiles)
+
+
+@njit(cache=True)
 def _add_tiles(tiles, axis, first, last, out):
     """Some tiles back into the slice."""
     planes, across, width = out.shape[axis], out.shape[1 - axis], tiles.shape[2]

@@ -112,16 +112,20 @@ class Block:
         size = 4 if isinstance(self.element, ir.FloatType) else 8
         self.builder.store(value, self._pointer(address, I64(0)), align=size)
 
-    def load_pair(self, address, index):
-        """Two vectors, one behind the other."""
-        return self.load(address, index), self.load(address, self.builder.add(index, I64(self.width)))
-
-    def pick(self, window, index):
-        """Elements `index` of the two vectors of `window`, one behind the other."""
+    def chosen(self, index, near):
+        """What `pick` needs to pick elements `index`, all below the width if `near`, else below twice the width."""
         within = self.builder.and_(index, self.whole_constant(self.width - 1))
-        a, b = (self._permuted(vector, within) for vector in window)
-        second = self.builder.icmp_signed(">=", index, self.whole_constant(self.width))
-        return self.builder.select(second, b, a)
+        far = None if near else self.builder.icmp_signed(">=", index, self.whole_constant(self.width))
+        return within, far
+
+    def pick(self, address, first, chosen):
+        """Elements `chosen` of the one or two vectors that begin at element `first` behind an address."""
+        within, far = chosen
+        values = self._permuted(self.load(address, first), within)
+        if far is None:
+            return values
+        more = self._permuted(self.load(address, self.builder.add(first, I64(self.width))), within)
+        return self.builder.select(far, more, values)
 
     def _permuted(self, vector, index):
         made = ir.Constant(self.vector, ir.Undefined)

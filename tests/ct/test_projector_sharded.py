@@ -53,3 +53,16 @@ def test_views_that_cannot_be_shared_are_refused():
     two = jax.make_mesh((1, 1), ("a", "b"))
     with pytest.raises(ValueError, match="the mesh has axes"):
         ct.project_sharded(np.ones(grid.shape, np.float32), grid, geometry, two)
+
+
+def test_what_project_refuses_is_refused_here():
+    grid, geometry = scanners()["helix"]
+    mesh = jax.make_mesh((1,), ("view",))
+    volume, sino = (np.ones(shape, np.float32) for shape in (grid.shape, geometry.sinogram_shape))
+    volume[0, 1, 2] = sino[0, 1, 2] = np.nan
+    with pytest.raises(
+        ValueError, match=r"volume has 1 NaN .* the first at \[0, 1, 2\]; .* numpy.nan_to_num"
+    ):
+        ct.project_sharded(volume, grid, geometry, mesh)
+    with pytest.raises(ValueError, match="sino has 1 NaN"):
+        ct.backproject_sharded(sino, grid, geometry, mesh)

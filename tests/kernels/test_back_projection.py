@@ -93,12 +93,13 @@ def test_same_bits_whatever_the_number_of_threads(name):
     rng = np.random.default_rng(2)
     x, y = (jnp.asarray(rng.standard_normal(s), jnp.float32) for s in (shape, GRID.shape))
     many = [np.asarray(side(static, parameters, v)) for side, v in zip(pair, (x, y), strict=True)]
-    threads, arrays = numba.get_num_threads(), [np.asarray(p) for p in parameters]
+    # Copies: for arrays that cannot be written, Numba would compile everything once more.
+    threads, arrays = numba.get_num_threads(), [np.array(p) for p in parameters]
     numba.set_num_threads(1)
     try:
         for run, value, expected in ((kernel.collect, x, many[0]), (kernel.spread, y, many[1])):
             made = np.empty_like(expected)
-            run(np.asarray(value), *arrays, made)
+            run(np.array(value), *arrays, made)
             np.testing.assert_array_equal(made, expected)
     finally:
         numba.set_num_threads(threads)

@@ -28,12 +28,17 @@ def project(
 
     Good values: `Joseph()` for gradients and speed, `DistanceDriven()` where pixels or voxels are coarse.
     """
+    require_volume(volume, grid, geometry)
+    return line_integrals(volume, grid, geometry, model)
+
+
+def require_volume(volume: object, grid: Grid, geometry: Geometry) -> None:
+    """Refuses what `project` cannot project."""
     require_shape("volume", volume, grid.shape)
     require_finite("volume", volume)
     require_meeting(grid, geometry)
     if is_concrete(volume):
         require_outside("volume", grid, geometry, lambda part: bool(np.any(np.asarray(volume)[part])))
-    return line_integrals(volume, grid, geometry, model)
 
 
 def line_integrals(
@@ -55,12 +60,17 @@ def backproject(
 
     Raises `ValueError` for NaN, a sinogram that does not fit the geometry and a grid that no ray meets.
     """
-    require_shape("sino", sino, geometry.sinogram_shape)
-    require_finite("sino", sino)
-    require_meeting(grid, geometry)
+    require_sinogram(sino, grid, geometry)
     sino = _floating(sino)
     scene, frame = prepare(grid, geometry, model, sino.dtype)
     return _transpose(scene, tuple(frame), sino)
+
+
+def require_sinogram(sino: object, grid: Grid, geometry: Geometry) -> None:
+    """Refuses what `backproject` cannot bring back."""
+    require_shape("sino", sino, geometry.sinogram_shape)
+    require_finite("sino", sino)
+    require_meeting(grid, geometry)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -9,12 +9,13 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float
 
 from physim_phantoms import Grid
-from physim_phantoms._checks import InputError, require_shape
+from physim_phantoms._checks import InputError
 
 from ..geometry import Geometry, n_views
 from .frame import RayFrame
 from .models import Joseph, Model
 from .operator import PROJECTOR, prepare
+from .project import require_sinogram, require_volume
 
 
 def project_sharded(
@@ -27,11 +28,11 @@ def project_sharded(
     """`project` with the views divided over the only axis of `mesh`; the sinogram stays divided, the volume is on all.
 
     Linear and differentiable like `project`; its transpose is `backproject_sharded`.
-    Raises `ValueError` for a number of views that the devices do not share evenly, and a mesh of several axes.
+    Raises `ValueError` as `project`, for a number of views that the devices do not share evenly, and a mesh of several axes.
 
     Good values: `project_sharded(volume, grid, geometry, jax.make_mesh((8,), ("view",)))`.
     """
-    require_shape("volume", volume, grid.shape)
+    require_volume(volume, grid, geometry)
     volume = jnp.asarray(volume)
     mesh, scene, frame = _shared(grid, geometry, mesh, model, volume.dtype)
     local = partial(PROJECTOR.apply, scene)
@@ -56,7 +57,7 @@ def backproject_sharded(
 
     Raises `ValueError` as `project_sharded`.
     """
-    require_shape("sino", sino, geometry.sinogram_shape)
+    require_sinogram(sino, grid, geometry)
     sino = jnp.asarray(sino)
     mesh, scene, frame = _shared(grid, geometry, mesh, model, sino.dtype)
     run = jax.shard_map(

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from physim_phantoms._checks import require_range
 
 from ..geometry import ConeBeam, Geometry, ParallelBeam
+from ..source.kerma import mean_energy
 from .antiscatter import AntiscatterGrid
 from .coarse import averaging, coarse_count, interpolation
 
@@ -158,14 +159,6 @@ def _convolved(values, kernel):
 def _cycle(columns: int) -> int:
     """Length of a transform in which no offset wraps around."""
     return 1 << int(np.ceil(np.log2(max(2 * columns, 2))))
-
-
-def mean_energy(spectrum: Float[Array | np.ndarray, "view energy"]) -> Float[Array, " view"]:
-    """Mean energy of each view's photons, keV, in bins of 1 keV from 10.5 keV."""
-    spectrum = jnp.asarray(spectrum)
-    energies = jnp.asarray(10.5 + np.arange(spectrum.shape[-1]), spectrum.dtype)
-    total = jnp.sum(spectrum, axis=-1)
-    return jnp.sum(spectrum * energies, axis=-1) / jnp.where(total > 0, total, 1)
 
 
 def _log_attenuation(primary, air):

@@ -52,9 +52,11 @@ def air_kerma(fluence: Float[Array | np.ndarray, "*n energy"]) -> Float[Array, "
 
 
 def mean_energy(fluence: Float[Array | np.ndarray, "*n energy"]) -> Float[Array, "*n"]:
-    """Mean photon energy of a spectrum in the bins of `ENERGIES`, keV."""
+    """Mean photon energy of a spectrum in the bins of `ENERGIES`, keV; 0 where there is no photon."""
     fluence = jnp.asarray(fluence)
-    return jnp.sum(fluence * jnp.asarray(ENERGIES, float), axis=-1) / jnp.sum(fluence, axis=-1)
+    photons = jnp.sum(fluence, axis=-1)
+    energy = jnp.sum(fluence * jnp.asarray(ENERGIES, float), axis=-1)
+    return energy / jnp.where(photons > 0, photons, 1)
 
 
 def value_layer(
