@@ -38,10 +38,11 @@ def require_finite(name: str, value: object) -> None:
     array = np.asarray(value)
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
-        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        first = [int(k) for k in np.argwhere(~np.isfinite(array))[0]]
+        place = f", the first at {first}" if first else ""
         raise InputError(
-            f"{name} has {bad} NaN or infinite values of {array.size}, the first at {list(place)}; every value must be "
-            "finite: find where they come from, or write numpy.nan_to_num(values) if 0 is right for them"
+            f"{name} has {bad} NaN or infinite values of {array.size}{place}; every value must be finite: find where they "
+            "come from, or write numpy.nan_to_num(values) if 0 is right for them"
         )
 
 

@@ -18,7 +18,7 @@ CONE = ct.circular_cone(24, *ROOM)
 PARALLEL = ct.parallel_beam(24, (4, 24), (10.0, 10.0))
 INSIDE = ct.circular_cone(24, 20.0, *ROOM[1:])
 POINT = np.array([[0.0, -500.0, 0.0]])
-FINITE = "every value must be finite"
+FINITE = "numpy.nan_to_num(values)"
 
 
 def water(grid=GRID, fractions=None):
@@ -201,12 +201,12 @@ REFUSED = {
     # NaN, negative numbers, shapes.
     "NaN in a volume": (
         lambda: ct.project(nan_at_one(GRID.shape), GRID, CONE),
-        "volume has 1 NaN or infinite values of 256;",
+        "volume has 1 NaN or infinite values of 256, the first at [0, 0, 0];",
         FINITE,
     ),
     "NaN in a sinogram": (
         lambda: ct.backproject(nan_at_one(CONE.sinogram_shape), GRID, CONE),
-        "sino has 1 NaN or infinite values of 2304;",
+        "sino has 1 NaN or infinite values of 2304, the first at [0, 0, 0];",
         FINITE,
     ),
     "NaN in a patient": (
