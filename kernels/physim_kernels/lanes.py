@@ -82,9 +82,8 @@ def _in_whole_vectors(kind: int, taps: int, close: int):
         real = target.dtype.type
         width, size = lanes(real(0)), target.itemsize
         pace, h, s, t = real(step), real(half), real(slope), real(top)
-        ahead = (
-            PAD + min(step * (width - 1), 0.0) - half / slope + 1
-        )  # of a vector's first place: its lowest element
+        # From a vector's first place to its lowest element, counted from the line's start.
+        ahead = PAD + min(step * (width - 1), 0.0) - half / slope + 1
         for k in range(first, last + 1, width):
             place = begin + step * k
             lowest = int(place + ahead)

@@ -13,6 +13,7 @@ from physim_phantoms import InputError
 from .work import Case, CaseError, Task, write_case
 
 _LOOPBACK = "127.0.0.1"
+_SET_BY_DASK = ("NUMBA_NUM_THREADS", "PYTHONHASHSEED")
 _LOST_WORKERS = 3  # as many workers as one case may take down before it counts as the culprit
 
 
@@ -59,13 +60,14 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Case]:
 @contextlib.contextmanager
 def _environment_as_before() -> Iterator[None]:
     """Dask sets a worker's variables in this process and leaves them there: its Numba would then refuse to compile."""
-    before = dict(os.environ)
+    before = {name: os.environ.get(name) for name in _SET_BY_DASK}
     try:
         yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _settings(workers: int) -> dict[str, object]:
