@@ -35,9 +35,12 @@ def test_kernels_have_windows_and_old_recipes_theirs():
     assert len({type(window_of(name)).__name__ for name in names}) >= 5
     assert isinstance(window_of("sharp"), Sharp)
     content = recipe.load("head-ct").model_dump(mode="json")
-    del content["protocol"]["kernel"]  # written before kernels could be chosen
+    assert content["protocol"]["bone_correction"]
+    for name in ("kernel", "bone_correction"):  # written before they could be chosen
+        del content["protocol"][name]
     old = recipe.from_dict(content)
     assert window_of(old.protocol.kernel) == Hann()
+    assert not old.protocol.bone_correction
     with pytest.raises(ValueError, match=r"protocol.kernel is 'b30'; it must be 'smooth', 'soft'"):
         recipe.load("chest-ct", {"protocol.kernel": "b30"})
 
