@@ -12,6 +12,7 @@ from tests.helper import unchecked
 
 GRID = Grid((8, 8, 4), 10.0)
 FAR = Grid((8, 8, 4), 10.0, origin=(0.0, 0.0, 500.0))
+BEYOND = Grid((8, 8, 4), 10.0, origin=(0.0, 700.0, -15.0))
 ONES = np.ones(GRID.shape, np.float32)
 ROOM = (300.0, 600.0, (4, 24), (20.0, 20.0))
 CONE = ct.circular_cone(24, *ROOM)
@@ -178,7 +179,7 @@ REFUSED = {
         "give the geometry centre=(35, 35, 515)",
     ),
     "scan, beyond the detector": (
-        lambda: scanned(water(Grid((8, 8, 4), 10.0, origin=(0.0, 700.0, -15.0))), ct.radiograph(*ROOM)),
+        lambda: scanned(water(BEYOND), ct.radiograph(*ROOM)),
         "around (35, 735, 0) mm it lies behind the source or the detector in every view;",
         "give the geometry centre=(35, 735, 0)",
     ),
@@ -197,6 +198,32 @@ REFUSED = {
         lambda: solved(INSIDE),
         "the source of view 0, at (0, -20, 0) mm, lies inside the grid;",
         "give the geometry a larger distance",
+    ),
+    # Beyond the detector, detector inside the object.
+    "project, beyond the detector": (
+        lambda: ct.project(ONES, BEYOND, ct.radiograph(*ROOM)),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "give the geometry centre=(35, 735, 0)",
+    ),
+    "backproject, beyond the detector": (
+        lambda: ct.backproject(np.ones((1, 4, 24), np.float32), BEYOND, ct.radiograph(*ROOM)),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "or the grid another origin",
+    ),
+    "project sharded, beyond the detector": (
+        lambda: ct.project_sharded(ONES, BEYOND, ct.radiograph(*ROOM), jax.make_mesh((1,), ("view",))),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "give the geometry centre=(35, 735, 0)",
+    ),
+    "project onto a detector inside": (
+        lambda: ct.project(ONES, GRID, ct.radiograph(300.0, 320.0, *ROOM[2:])),
+        "the detector of view 0, at (0, 20, 0) mm, lies inside the volume;",
+        "give the geometry a larger distance, or move the volume: Grid(shape, spacing, origin=...)",
+    ),
+    "scan onto a detector inside": (
+        lambda: scanned(water(), ct.radiograph(300.0, 320.0, *ROOM[2:])),
+        "the detector of view 0, at (0, 20, 0) mm, lies inside the patient;",
+        "give the geometry a larger distance, or move the patient: Grid(shape, spacing, origin=...)",
     ),
     # NaN, negative numbers, shapes.
     "NaN in a volume": (
