@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from physim_phantoms import Grid
-from physim_phantoms._checks import is_concrete, require_finite, require_shape
+from physim_phantoms._checks import InputError, is_concrete, require_finite, require_shape
 
 from ..coverage import require_between, require_meeting
 from ..geometry import Geometry
@@ -36,6 +36,7 @@ def project(
 def require_volume(volume: object, grid: Grid, geometry: Geometry) -> None:
     """Refuses what `project` cannot project."""
     require_shape("volume", volume, grid.shape)
+    _require_real("volume", volume, "project")
     require_finite("volume", volume)
     require_meeting(grid, geometry)
     if is_concrete(volume):
@@ -71,8 +72,14 @@ def backproject(
 def require_sinogram(sino: object, grid: Grid, geometry: Geometry) -> None:
     """Refuses what `backproject` cannot bring back."""
     require_shape("sino", sino, geometry.sinogram_shape)
+    _require_real("sino", sino, "backproject")
     require_finite("sino", sino)
     require_meeting(grid, geometry)
+
+
+def _require_real(name: str, values: object, verb: str) -> None:
+    if jnp.iscomplexobj(values):
+        raise InputError(f"{name} is complex; it must be real: {verb} {name}.real and {name}.imag one by one")
 
 
 @partial(jax.jit, static_argnums=0)
