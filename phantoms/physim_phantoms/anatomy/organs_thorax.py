@@ -51,7 +51,8 @@ def lungs(top: tuple, shape: Diaphragm, spot: Spot, room, between):
     above = jnp.maximum(spot.c - 200.0, 0.0) / 74.0
     forward = (spot.y - (middle - 8.0)) / (0.98 * half_depth)
     apex = (length(side / (0.72 * half_width), forward, above) - 1.0) * 50.0
-    apex = jnp.where(spot.c > 200.0, apex, jnp.minimum(apex, -6.0))
+    # Below, the wall takes over from the taper little by little: at once would leave a ledge.
+    apex = apex - jnp.maximum(200.0 - spot.c, 0.0)
     floor = jnp.maximum(THICKNESS - domes(shape, spot), -recess(shape, spot))
     return smooth_max(smooth_max(smooth_max(room + 1.0, apex, 8.0), -between, 9.0), floor, 5.0)
 

@@ -52,6 +52,15 @@ def dominant(phantom, *names):
 
 
 @pytest.mark.parametrize(("seed", "sex"), PATIENTS)
+def test_the_front_of_the_lungs_has_no_ledge(seed, sex):
+    """From the sternum to where the lungs taper, 3 mm apart: the front edge falls back step by step."""
+    front = np.asarray(patient(seed, sex).fraction("lung")).max(axis=0) > 0.4
+    level = np.asarray(GRID.index_to_world(np.array([[0, 0, k] for k in range(110)])))[:, 2]
+    edge = np.array([3.0 * np.flatnonzero(plane).max() for plane in front.T[(level > 30) & (level < 100)]])
+    assert np.abs(np.diff(edge)).max() < 7, edge
+
+
+@pytest.mark.parametrize(("seed", "sex"), PATIENTS)
 def test_lung_volume_is_the_drawn_share_of_the_capacity(seed, sex):
     drawn = values(seed, sex)
     lungs = millilitres(patient(seed, sex), "lung")
