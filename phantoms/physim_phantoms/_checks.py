@@ -46,6 +46,12 @@ def require_finite(name: str, value: object) -> None:
         )
 
 
+def require_number(name: str, value: object) -> None:
+    """Refuses text, which NumPy would read as a number."""
+    if np.asarray(value).dtype.kind in "US":
+        raise InputError(f"{name} is {value!r}; it must be a number: write it without quotes")
+
+
 def require_shape(name: str, value: object, shape: tuple[int, ...]) -> None:
     """Refuses an array whose shape is not `shape`."""
     given = tuple(np.shape(value))  # type: ignore[arg-type]
@@ -57,6 +63,8 @@ def require_range(name: str, value: object, low: float, high: float, unit: str =
     """Refuses concrete values outside [low, high]; traced ones pass."""
     if not is_concrete(value):
         return
+    if isinstance(value, str | bytes):
+        require_number(name, value)
     array = np.asarray(value, dtype=float)
     if array.size and (not np.all(np.isfinite(array)) or array.min() < low or array.max() > high):
         shown = f"{array.min():g}" if array.size == 1 else f"values from {array.min():g} to {array.max():g}"

@@ -40,7 +40,7 @@ def require_coverage(patient: Phantom, geometry: Geometry) -> None:
 
 
 def require_meeting(grid: Grid, geometry: Geometry) -> None:
-    """Refuses a grid that no ray of any view can meet: its projection would be zero. Raises `ValueError`.
+    """Refuses a grid that no ray of any view can meet between source and detector. Raises `ValueError`.
 
     The shadow of a box lies between those of its corners, but for the bend of a curved detector, which the slack covers.
     """
@@ -50,7 +50,10 @@ def require_meeting(grid: Grid, geometry: Geometry) -> None:
     corners = np.array(list(itertools.product(*((-1.0, float(n)) for n in grid.shape))))
     with jax.ensure_compile_time_eval():
         places = np.asarray(grid.index_to_world(corners), np.float64)
-        row, column = detector_coordinates(geometry, np.arange(n_views(geometry)), places)
+        views = np.arange(n_views(geometry))
+        row, column = detector_coordinates(geometry, views, places)
+        beyond = np.all(_beyond(geometry, views, places), axis=-1)
+    row = np.where(beyond[..., None], np.nan, row)
     ahead = np.isfinite(row)
     # Beside a source, some corners have no shadow, and the others do not tell how far the box's reaches.
     if not np.any(np.any(ahead, axis=1) & ~np.all(ahead, axis=1)):
@@ -65,6 +68,15 @@ def require_outside(
         is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))
     ):
         _refuse_inside("source", what, grid, filled, np.asarray(geometry.source, np.float64))
+
+
+def require_between(what: str, grid: Grid, geometry: Geometry, filled: Callable[[tuple], bool]) -> None:
+    """Refuses a source or a detector inside those voxels of which `filled` says so. Raises `ValueError`."""
+    if isinstance(geometry, ConeBeam) and all(
+        is_concrete(leaf) for leaf in jax.tree.leaves((grid, geometry))
+    ):
+        for name, places in (("source", geometry.source), ("detector", geometry.detector_centre)):
+            _refuse_inside(name, what, grid, filled, np.asarray(places, np.float64))
 
 
 def detector_coordinates(
@@ -119,20 +131,17 @@ def _require_coverage(patient: Phantom, geometry: Geometry) -> None:
     if not weights.size:
         return
     some = np.unique(np.linspace(0, n_views(geometry) - 1, _VIEWS).astype(int))
-    if isinstance(geometry, ConeBeam):
-        for name, places in (("source", geometry.source), ("detector", geometry.detector_centre)):
-            filled = lambda part: _density(patient, part).max() > _BODY
-            _refuse_inside(name, "patient", patient.grid, filled, np.asarray(places, np.float64))
+    require_between("patient", patient.grid, geometry, lambda part: _density(patient, part).max() > _BODY)
     row, column = detector_coordinates(geometry, some, points)
     row = np.where(_beyond(geometry, some, points), np.nan, row)
     _refuse_missed("patient", patient.grid, geometry, row, column)
     _warn_cut(geometry, row, column, weights)
 
 
-def _beyond(geometry: Geometry, views: np.ndarray, points) -> np.ndarray | bool:
+def _beyond(geometry: Geometry, views: np.ndarray, points) -> np.ndarray:
     """Which points, "view point", lie on the far side of the detector."""
     if not isinstance(geometry, ConeBeam):
-        return False
+        return np.zeros((len(views), len(points)), bool)
     centre, normal = (np.asarray(a, np.float64)[views] for a in (geometry.detector_centre, geometry.normal))
     return normal @ points.T > np.sum(normal * centre, axis=1)[:, None]
 

@@ -64,6 +64,7 @@ def scan(
 
     Good values: `scan(patient, ct.circular_cone(...), ct.Protocol(kvp=120.0), jax.random.key(0))`.
     """
+    _require_kinds(patient, protocol, key)
     if materials is not None and materials < 1:
         raise InputError(
             f"materials is {materials}; it must be at least 1, or None for as many as are needed"
@@ -76,6 +77,20 @@ def scan(
     collected = _collected(patient, described, geometry, protocol, photons, model, noise, subsampling, motion)
     signal = _read(collected, geometry, protocol, rest, noise, scatter)
     return Readings(signal[0] if signal.shape[0] == 1 else signal, geometry, protocol)
+
+
+def _require_kinds(patient: object, protocol: object, key: object) -> None:
+    """Refuses what is easily taken for a patient, a protocol or a key."""
+    if not isinstance(patient, Phantom):
+        raise InputError(
+            f"patient is a {type(patient).__name__}; it must be a Phantom: for an array in HU write anatomy.from_ct(grid, hu)"
+        )
+    if not isinstance(protocol, Protocol):
+        raise InputError(
+            f"protocol is a {type(protocol).__name__}; it must be a Protocol: write ct.Protocol(kvp=120.0, mas=200.0)"
+        )
+    if not isinstance(key, jax.Array):
+        raise InputError(f"key is {key!r}; it must be a random key: write jax.random.key({key!r})")
 
 
 def _collected(patient, described, geometry, protocol, key, model, noise, subsampling, motion) -> Collected:

@@ -17,7 +17,7 @@ from physim.ct.coverage import require_coverage
 from physim.ct.geometry import ConeBeam, fan_beam
 from physim.ct.materials import enough
 from physim.ct.readings import Readings
-from physim.ct.reconstruction.reconstruct import reconstruct
+from physim.ct.reconstruction.reconstruct import reconstruct, reconstruct_with_bone
 from physim.ct.reconstruction.windows import Window
 from physim.ct.scan import scan
 from physim.ct.source import ENERGIES, Protocol
@@ -87,11 +87,14 @@ def scan_planes(
     return Turns(np.stack(signal)[:, :, 0], geometry, protocol)
 
 
-def reconstruct_planes(turns: Turns, grid: Grid, window: Window) -> Float[np.ndarray, "x y z"]:
-    """The image in HU, plane by plane."""
+def reconstruct_planes(
+    turns: Turns, grid: Grid, window: Window, *, bone_correction: bool = False
+) -> Float[np.ndarray, "x y z"]:
+    """The image in HU, plane by plane; with `bone_correction` beam hardening in bone is corrected as that in water is."""
     plane = one_plane(grid)
+    image = _image_with_bone if bone_correction else _image
     made = [
-        np.asarray(_image(part, turns.geometry, turns.protocol, plane, window))[..., 0]
+        np.asarray(image(part, turns.geometry, turns.protocol, plane, window))[..., 0]
         for part in turns.signal[:, :, None]
     ]
     return np.stack(made, axis=-1)
@@ -121,6 +124,11 @@ def _turn(place: tuple, views: int, pixel_size: float, materials: int) -> Callab
 @eqx.filter_jit
 def _image(signal, geometry, protocol, plane: Grid, window: Window):
     return reconstruct(Readings(jnp.asarray(signal), geometry, protocol), plane, window=window)
+
+
+@eqx.filter_jit
+def _image_with_bone(signal, geometry, protocol, plane: Grid, window: Window):
+    return reconstruct_with_bone(Readings(jnp.asarray(signal), geometry, protocol), plane, window=window)
 
 
 @eqx.filter_jit

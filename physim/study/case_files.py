@@ -12,7 +12,7 @@ import numpy as np
 
 from physim import __version__
 from physim.io import Case, atomic_file, write_nifti
-from physim_phantoms import Phantom
+from physim_phantoms import Grid, Phantom
 
 from .recipe import Recipe
 
@@ -67,6 +67,16 @@ def write_labels(folder: Path, labels: np.ndarray, names: Mapping[str, str], pat
     )
     with atomic_file(folder / "labels.json") as temporary:
         temporary.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+
+
+def write_share(folder: Path, lesion: str, share: np.ndarray, grid: Grid) -> None:
+    """Writes what the lesion fills of every voxel, from 0 to 1, under its name: labels only tell its tissue."""
+    write_nifti(
+        folder / f"{lesion}.nii.gz",
+        np.asarray(share, np.float32),
+        grid,
+        description=f"{lesion}, share of every voxel, synthetic",
+    )
 
 
 def case_of(recipe: Recipe, index: int, sex: str, age: float, source: str, body_part: str) -> Case:

@@ -31,7 +31,7 @@ from physim.ct.source import Protocol
 from physim.io import DXSeries, write_dicom_radiograph, write_hdf5, write_nifti
 from physim_phantoms import Grid, Phantom
 
-from .case_files import case_of, labelled, write_labels
+from .case_files import case_of, labelled, write_labels, write_share
 from .draws import drawn, drawn_sex, named_key
 from .radiograph_page import write_page, write_picture
 from .recipe_body_ct import ChestRadiographRecipe
@@ -73,7 +73,7 @@ def make(
         "label_names": labelled(patient)[1],
         "grid": {"shape": list(patient.grid.shape), "affine": patient.grid.affine.tolist()},
     }
-    _write(recipe, folder, patient, images, record)
+    _write(recipe, folder, patient, nodule, images, record)
     if recipe.output.dicom:
         _write_dicom(recipe, index, folder, images["presentation"], record)
     write_picture(folder / "radiograph.png", images["presentation"])
@@ -136,12 +136,14 @@ def _write(
     recipe: ChestRadiographRecipe,
     folder: Path,
     patient: Phantom,
+    nodule: np.ndarray,
     images: Mapping[str, np.ndarray],
     record: Mapping[str, Any],
 ) -> None:
-    """The patient's labels, and the radiographs on a grid of their own: x across, y up, one plane."""
+    """The patient's labels and nodule, and the radiographs on a grid of their own: x across, y up, one plane."""
     labels, names = labelled(patient)
     write_labels(folder, labels, names, patient)
+    write_share(folder, "nodule", nodule, patient.grid)
     flat = {name: np.ascontiguousarray(image[::-1, ::-1].T)[..., None] for name, image in images.items()}
     pixel = recipe.protocol.pixel_size
     panel = Grid(flat["log"].shape, (pixel, pixel, 1.0))

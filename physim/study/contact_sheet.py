@@ -68,8 +68,8 @@ def contact_sheet(
     """Draws axial, coronal and sagittal planes through `centre` (world, mm) into one PNG; returns the path.
 
     Radiological orientation: the patient's right at the left, anterior at the top or the left. Every panel has the
-    same scale. The first column decides what is cropped: `margin` mm round all that is not its background. The same
-    input gives the same bytes. Raises `InputError` for no column or a volume of another shape than the grid's.
+    same scale. What is cropped is background in the first column and in those of colours, but for `margin` mm. The
+    same input gives the same bytes. Raises `InputError` for no column or a volume of another shape than the grid's.
     """
     if not columns:
         raise InputError(
@@ -78,7 +78,7 @@ def contact_sheet(
     for column in columns:
         if column.volume.shape[:3] != grid.shape:
             raise InputError(f"{column.title} has shape {column.volume.shape[:3]}; the grid has {grid.shape}")
-    box = _content(columns[0], grid, margin)
+    box = _content(columns, grid, margin)
     index = np.clip(
         np.rint(grid.world_to_index(np.asarray(centre, float))).astype(int), 0, np.array(grid.shape) - 1
     )
@@ -125,8 +125,15 @@ class _Layout:
         return left / self.width, bottom / self.height, across / self.width, up / self.height
 
 
-def _content(column: Column, grid: Grid, margin: float) -> np.ndarray:
+def _content(columns: Sequence[Column], grid: Grid, margin: float) -> np.ndarray:
     """First and last index (exclusive) along every axis of what is not background, with a margin."""
+    # A window hides fat or air-filled parts; colours show all of a patient, and without noise that would widen the crop.
+    shown = [columns[0], *(column for column in columns[1:] if column.volume.ndim == 4)]
+    boxes = np.stack([_box(column, grid, margin) for column in shown])
+    return np.stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)], axis=-1)
+
+
+def _box(column: Column, grid: Grid, margin: float) -> np.ndarray:
     low, high = column.window
     volume = column.volume if column.volume.ndim == 3 else column.volume.mean(axis=-1)
     inside = volume > low + 0.08 * (high - low)

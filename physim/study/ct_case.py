@@ -17,7 +17,7 @@ from physim.io import CTSeries, write_dicom_series, write_hdf5, write_nifti
 from physim_phantoms import Grid, Phantom
 
 from .axial_scan import SOURCE_TO_AXIS, SOURCE_TO_DETECTOR, Turns
-from .case_files import COLOURS, case_of, digitised, labelled, write_labels
+from .case_files import COLOURS, case_of, digitised, labelled, write_labels, write_share
 from .contact_sheet import Column
 from .recipe import AbdomenDualEnergyRecipe, ChestCtRecipe, HeadCtRecipe
 
@@ -106,14 +106,21 @@ def write_volumes(
     units: Mapping[str, str],
     sinograms: Mapping[str, Turns],
     record: Mapping[str, Any],
+    shares: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """NIfTI for every image, the labels, and all of them in case.h5, with the sinograms that are given."""
+    """NIfTI for every image, the labels, and all of them in case.h5, with the sinograms that are given.
+
+    - `shares`: what a lesion fills of every voxel, by its name.
+    """
     labels, names = labelled(patient)
     write_labels(folder, labels, names, patient)
     for name, image in images.items():
         write_nifti(folder / f"{name}.nii.gz", image, patient.grid)
     arrays: dict[str, Any] = {"images": dict(images), "labels": labels}
     described: dict[str, dict[str, Any]] = {f"images/{name}": {"units": units[name]} for name in images}
+    for name, share in (shares or {}).items():
+        write_share(folder, name, share, patient.grid)
+        arrays[name], described[name] = share, {"units": "1"}
     for name, turns in sinograms.items():
         geometry = turns.geometry
         views = geometry.sinogram_shape[0]

@@ -31,7 +31,7 @@ def make(recipe: QaCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetc
     values: dict[str, Any] = {}
     for part in found:
         values |= part.values
-    tests = judged(values)
+    tests = judged(values, numbers["protocol.kvp"])
     qa = {"tests": tests, **values}
     lines = table(tests, values)
     with atomic_file(folder / "qa.json") as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ from jaxtyping import PRNGKeyArray
 
 from physim.ct import measure
 from physim.ct.detection import Noiseless
+from physim.ct.geometry import ParallelBeam
 from physim.ct.reconstruction.analytic import FilteredBackProjection
+from physim.ct.reconstruction.polychromatic import attenuations, beams, hardened_attenuations
 from physim.ct.reconstruction.reconstruct import reconstruct
 from physim.ct.scan import scan
 from physim.ct.source import ENERGIES, Protocol
@@ -22,6 +25,7 @@ from physim_phantoms import TISSUES, Grid, Phantom, qa
 from physim_phantoms.shapes import Cylinder
 
 from .ct_case import half_turn, window_of
+from .qa_table import ranges_hold
 from .recipe_qa_ct import QaCtRecipe
 
 SLICE = 5.0  # mm
@@ -80,13 +84,14 @@ def measure_noise(recipe: QaCtRecipe, protocol: Protocol, diameter: float, key: 
 
 
 def measure_rods(recipe: QaCtRecipe, protocol: Protocol, key: PRNGKeyArray) -> Measured:
-    """CT numbers of eight materials, their linearity, and contrast-to-noise ratios."""
+    """CT numbers of eight materials, their linearity, and contrast-to-noise ratios; ranges only where they hold."""
     grid = _grid(recipe, _BODY + 20.0, 1)
     rods = qa.ct_sensitometry(grid, diameter=_BODY, oversampling=4)
     geometry = half_turn(grid, recipe.protocol.views, recipe.protocol.pixel_size)
     raw = scan(rods, geometry, protocol, key)
     image = reconstruct(raw, grid, window=window_of(recipe.protocol.kernel))
     table = measure.sensitometry(image, grid)
+    expected, asked = _expected(list(table), protocol, geometry), ranges_hold(float(protocol.kvp))
     centre = measure.disc(grid, (0.0, 0.0), 20.0)
     water = measure.region_statistics(image, centre)
     values = {
@@ -94,7 +99,8 @@ def measure_rods(recipe: QaCtRecipe, protocol: Protocol, key: PRNGKeyArray) -> M
             name: {
                 "mean_hu": _plain(rod.mean),
                 "deviation_hu": _plain(rod.deviation),
-                "allowed_hu": list(rod.allowed) if rod.allowed else None,
+                "expected_hu": expected[name],
+                "allowed_hu": list(rod.allowed) if rod.allowed and asked else None,
                 "cnr": _plain(jnp.abs(rod.mean - water.mean) / water.deviation),
             }
             for name, rod in table.items()
@@ -103,6 +109,14 @@ def measure_rods(recipe: QaCtRecipe, protocol: Protocol, key: PRNGKeyArray) -> M
     }
     values["cnr"] = {name: values["rods"][name]["cnr"] for name in _CNR}
     return Measured("rods", np.asarray(image, np.float32), grid, values)
+
+
+def _expected(names: Sequence[str], protocol: Protocol, geometry: ParallelBeam) -> dict[str, float]:
+    """CT numbers by the protocol's own spectrum: of thin rods in the middle of the water."""
+    water, *rods = (TISSUES[name] for name in ("water", *names))
+    scan_of = beams(protocol, geometry).summed()
+    thin = hardened_attenuations(scan_of, (water, *rods), attenuations((water,))[0], _BODY)[0]
+    return {name: _plain(1000 * (mu / thin[0] - 1)) for name, mu in zip(names, thin[1:], strict=True)}
 
 
 def _linearity(measured: dict[str, float]) -> dict[str, Any]:

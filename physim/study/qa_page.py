@@ -15,7 +15,7 @@ from matplotlib.patches import Circle
 from physim.io import atomic_file
 
 from .qa_measure import Measured
-from .qa_table import allowed, verdict
+from .qa_table import allowed, note, verdict
 
 _INK, _FAINT, _BLUE, _RED, _GREEN = "#1b1f24", "#6b737c", "#1f5f99", "#b3261e", "#2b7a3d"
 _WIDTH, _HEIGHT = 16.0, 11.3  # inches, A4 lying
@@ -179,8 +179,7 @@ def _rods(panel: Axes, qa: Mapping[str, Any]) -> None:
         for name, rod in qa["rods"].items()
     ]
     _rows(panel, ("material", "HU", "Catphan CTP404", "CNR"), rows, (0.0, 0.62, 0.65, 1.0))
-    note = "ranges of the maker, for 120 kV; in brackets: not judged, the composition is not published"
-    panel.text(0.0, len(rows) + 0.55, note, color=_FAINT, fontsize=8, va="center")
+    panel.text(0.0, len(rows) + 0.55, note(qa), color=_FAINT, fontsize=8, va="center")
 
 
 def _rows(panel: Axes, head: Sequence[str], rows: Sequence[Sequence[str]], places: Sequence[float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,17 @@ _WATER, _UNIFORM = (
 )  # HU, IEC 61223-3-5 asks for these tolerances of the mean CT number and of uniformity
 _LINEAR = 0.998  # r² of CT number against attenuation
 _TRANSFER = 0.05  # of the modulation transfer from what the scanner's numbers lead to expect
+_RANGES = (115.0, 125.0)  # kV: what the makers of the rods give their ranges for, 120, with some room
 # Rods whose makers keep the composition to themselves: what is simulated is not quite what the range is for.
 _UNKNOWN = ("delrin",)
 
 
-def judged(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def ranges_hold(kvp: float) -> bool:
+    """Whether the rods' ranges of CT numbers are for this voltage: every other has other numbers."""
+    return _RANGES[0] <= kvp <= _RANGES[1]
+
+
+def judged(values: Mapping[str, Any], kvp: float) -> list[dict[str, Any]]:
     """Every test: name, what was measured, what is allowed, and whether it passed; None where nothing is asked."""
     even, mtf, nps, line = values["uniformity"], values["mtf"], values["nps"], values["linearity"]
     inside = [rod for name, rod in values["rods"].items() if rod["allowed_hu"] and name not in _UNKNOWN]
@@ -33,7 +40,9 @@ def judged(values: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"≤ {_UNIFORM:g} HU",
             even["largest_hu"] <= _UNIFORM,
         ),
-        _test("Materials within range", f"{sum(good)} of {len(good)}", "all", all(good)),
+        _test("Materials within range", f"{sum(good)} of {len(good)}", "all", all(good))
+        if ranges_hold(kvp)
+        else _test("Materials within range", "not judged", f"no range at {kvp:.0f} kV", None),
         _test("Linearity, r²", f"{line['r_squared']:.5f}", f"≥ {_LINEAR:g}", line["r_squared"] >= _LINEAR),
         _test("Effective energy", f"{line['effective_energy_keV']:.0f} keV", "", None),
         _test("Noise in the centre", f"{values['noise_hu']:.1f} HU", "", None),
@@ -68,7 +77,14 @@ def table(tests: list[dict[str, Any]], values: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{name:<16}{rod['mean_hu']:>9.1f}{rod['deviation_hu']:>8.1f}   {allowed(name, rod):<18}{rod['cnr']:>7.1f}"
         )
-    return lines
+    return [*lines, "", *textwrap.wrap(note(values), 84)]
+
+
+def note(values: Mapping[str, Any]) -> str:
+    """What the column of allowed CT numbers holds."""
+    if any(rod["allowed_hu"] for rod in values["rods"].values()):
+        return "ranges of the maker, for 120 kV; in brackets: not judged, the composition is not published"
+    return "the maker's ranges are for 120 kV; expected: from the spectrum of this scan, not judged"
 
 
 def verdict(test: Mapping[str, Any]) -> str:
@@ -77,9 +93,9 @@ def verdict(test: Mapping[str, Any]) -> str:
 
 
 def allowed(name: str, rod: Mapping[str, Any]) -> str:
-    """The range of a rod in words; in brackets where it is not judged."""
+    """The range of a rod in words, in brackets where it is not judged; without one what the spectrum leads to expect."""
     if not rod["allowed_hu"]:
-        return ""
+        return f"expected {rod['expected_hu']:.0f}"
     span = "{:.0f} to {:.0f}".format(*rod["allowed_hu"])
     return f"({span})" if name in _UNKNOWN else span
 

@@ -37,8 +37,10 @@ def write_picture(path: Path, presentation: np.ndarray) -> None:
 def write_page(path: Path, heading: str, images: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
     """The radiograph beside its line integrals and the bone and nodule in the way."""
     line, bone = images["line_integral"], images["bone_path"]
+    brightest = max(float(np.quantile(bone, 0.998)), 1.0)
+    view = record["geometry"]["view"]
     panels = (
-        ("RADIOGRAPH", "processed for display", images["presentation"], "gray", (0.0, 1.0)),
+        (f"RADIOGRAPH, {view.upper()}", "processed for display", images["presentation"], "gray", (0.0, 1.0)),
         (
             "LINE INTEGRALS",
             f"truth, {record['geometry']['line_integral_keV']:.0f} keV, 0 to {line.max():.1f}",
@@ -48,10 +50,10 @@ def write_page(path: Path, heading: str, images: Mapping[str, np.ndarray], recor
         ),
         (
             "BONE",
-            f"truth, path 0 to {bone.max():.0f} mm",
+            f"truth, path shown 0 to {brightest:.0f} mm, largest {bone.max():.0f} mm",
             bone,
             "gray",
-            (0.0, max(float(np.quantile(bone, 0.998)), 1.0)),
+            (0.0, brightest),
         ),
     )
     width, height = 3 * _COLUMN + 2 * _GAP + 2 * _EDGE, _COLUMN + _HEAD + _FOOT
@@ -63,7 +65,7 @@ def write_page(path: Path, heading: str, images: Mapping[str, np.ndarray], recor
         panel.imshow(image, cmap=colours, vmin=window[0], vmax=window[1], interpolation="bicubic")
         _outlined(panel, images["nodule_path"], number > 0)
         panel.set_axis_off()
-        _sides(panel, record["geometry"]["view"])
+        _sides(panel, view)
         middle = (left + _COLUMN / 2) / width
         style: dict[str, Any] = {"ha": "center", "va": "baseline"}
         figure.text(
@@ -95,6 +97,7 @@ def _words(figure: Figure, width: float, height: float, heading: str, record: Ma
         f"{numbers['protocol.mas']:.1f} mAs, grid {numbers['protocol.grid_ratio']:g}:1"
     )
     left, right, top = _EDGE / width, 1 - _EDGE / width, 1 - 0.36 / height
+    heading += "   lateral" if record["geometry"]["view"] == "lateral" else ""
     figure.text(left, top, heading, color=INK, fontsize=14, weight="bold", va="baseline")
     figure.text(right, top, details, color=INK, fontsize=9.5, ha="right", va="baseline")
     figure.text(
@@ -106,4 +109,5 @@ def _words(figure: Figure, width: float, height: float, heading: str, record: Ma
         weight="bold",
         va="baseline",
     )
-    figure.text(right, 0.16 / height, "nodule", color=ACCENT, fontsize=8, ha="right", va="baseline")
+    if lesion["volume_ml"]:
+        figure.text(right, 0.16 / height, "nodule", color=ACCENT, fontsize=8, ha="right", va="baseline")

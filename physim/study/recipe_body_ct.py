@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .recipe_ct import CtOutput, CtProtocol, Kernel, kernel_field, pixel_field, views_field
+from .recipe_ct import CtOutput, Kernel, PatientProtocol, kernel_field, pixel_field, views_field
 from .recipe_fields import Grid, Patient, Quantity, Recipe, Section, quantity
 
 
@@ -25,7 +25,7 @@ class ChestCtRecipe(Recipe):
     grid: Grid
     patient: Patient
     nodule: Nodule
-    protocol: CtProtocol
+    protocol: PatientProtocol
     output: CtOutput
 
 

@@ -36,6 +36,14 @@ class CtProtocol(Section):
     pixel_size: float = pixel_field()
 
 
+class PatientProtocol(CtProtocol):
+    """The CT scan of a patient, who has bones."""
+
+    bone_correction: bool = Field(
+        default=False, description="beam hardening in bone is corrected, not only that in water"
+    )
+
+
 class CtOutput(Section):
     """What is written besides NIfTI, HDF5 and the contact sheet."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .recipe_ct import CtOutput, CtProtocol
+from .recipe_ct import CtOutput, PatientProtocol
 from .recipe_fields import Grid, Patient, Quantity, Recipe, Section, quantity
 
 
@@ -27,5 +27,5 @@ class HeadCtRecipe(Recipe):
     grid: Grid
     patient: Patient
     haemorrhage: Haemorrhage
-    protocol: CtProtocol
+    protocol: PatientProtocol
     output: CtOutput

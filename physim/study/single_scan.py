@@ -67,10 +67,11 @@ def make_single_scan(
     settings = recipe.protocol
     protocol = Protocol(kvp=numbers["protocol.kvp"], mas=numbers["protocol.mas"])
     turns = scan_planes(patient, settings.views, settings.pixel_size, protocol, named_key(key, "noise"))
-    hu = stored(reconstruct_planes(turns, patient.grid, window_of(settings.kernel)))
+    window, bones = window_of(settings.kernel), settings.bone_correction
+    hu = stored(reconstruct_planes(turns, patient.grid, window, bone_correction=bones))
     record = record_of(numbers, sex, source, patient, turns.geometry) | {look.lesion: dict(lesion)}
     sinograms = {"sinogram": turns} if recipe.output.sinogram else {}
-    write_volumes(folder, patient, {"ct": hu}, {"ct": "HU"}, sinograms, record)
+    write_volumes(folder, patient, {"ct": hu}, {"ct": "HU"}, sinograms, record, {look.lesion: share})
     if recipe.output.dicom:
         series = replace(look.series, kvp=numbers["protocol.kvp"], mas=numbers["protocol.mas"])
         place = folder / "dicom" / "ct"

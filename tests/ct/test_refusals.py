@@ -12,6 +12,7 @@ from tests.helper import unchecked
 
 GRID = Grid((8, 8, 4), 10.0)
 FAR = Grid((8, 8, 4), 10.0, origin=(0.0, 0.0, 500.0))
+BEYOND = Grid((8, 8, 4), 10.0, origin=(0.0, 700.0, -15.0))
 ONES = np.ones(GRID.shape, np.float32)
 ROOM = (300.0, 600.0, (4, 24), (20.0, 20.0))
 CONE = ct.circular_cone(24, *ROOM)
@@ -178,7 +179,7 @@ REFUSED = {
         "give the geometry centre=(35, 35, 515)",
     ),
     "scan, beyond the detector": (
-        lambda: scanned(water(Grid((8, 8, 4), 10.0, origin=(0.0, 700.0, -15.0))), ct.radiograph(*ROOM)),
+        lambda: scanned(water(BEYOND), ct.radiograph(*ROOM)),
         "around (35, 735, 0) mm it lies behind the source or the detector in every view;",
         "give the geometry centre=(35, 735, 0)",
     ),
@@ -197,6 +198,114 @@ REFUSED = {
         lambda: solved(INSIDE),
         "the source of view 0, at (0, -20, 0) mm, lies inside the grid;",
         "give the geometry a larger distance",
+    ),
+    # Beyond the detector, detector inside the object.
+    "project, beyond the detector": (
+        lambda: ct.project(ONES, BEYOND, ct.radiograph(*ROOM)),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "give the geometry centre=(35, 735, 0)",
+    ),
+    "backproject, beyond the detector": (
+        lambda: ct.backproject(np.ones((1, 4, 24), np.float32), BEYOND, ct.radiograph(*ROOM)),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "or the grid another origin",
+    ),
+    "project sharded, beyond the detector": (
+        lambda: ct.project_sharded(ONES, BEYOND, ct.radiograph(*ROOM), jax.make_mesh((1,), ("view",))),
+        "no ray meets the grid: around (35, 735, 0) mm it lies behind the source or the detector in every view;",
+        "give the geometry centre=(35, 735, 0)",
+    ),
+    "project onto a detector inside": (
+        lambda: ct.project(ONES, GRID, ct.radiograph(300.0, 320.0, *ROOM[2:])),
+        "the detector of view 0, at (0, 20, 0) mm, lies inside the volume;",
+        "give the geometry a larger distance, or move the volume: Grid(shape, spacing, origin=...)",
+    ),
+    "scan onto a detector inside": (
+        lambda: scanned(water(), ct.radiograph(300.0, 320.0, *ROOM[2:])),
+        "the detector of view 0, at (0, 20, 0) mm, lies inside the patient;",
+        "give the geometry a larger distance, or move the patient: Grid(shape, spacing, origin=...)",
+    ),
+    # Things of the wrong kind.
+    "one number for a pixel": (
+        lambda: unchecked(ct.circular_cone)(9, 300.0, 600.0, (4, 24), 8.0),
+        "pixel_size is 8.0; it must be 2 numbers",
+        "write pixel_size=(8.0, 8.0)",
+    ),
+    "scan an array": (
+        lambda: unchecked(ct.scan)(ONES, CONE, ct.Protocol(), jax.random.key(0)),
+        "patient is a ndarray; it must be a Phantom",
+        "write anatomy.from_ct(grid, hu)",
+    ),
+    "protocol as a dictionary": (
+        lambda: unchecked(ct.scan)(water(), CONE, {"kvp": 120.0}, jax.random.key(0)),
+        "protocol is a dict; it must be a Protocol",
+        "write ct.Protocol(kvp=120.0, mas=200.0)",
+    ),
+    "key as a number": (
+        lambda: unchecked(ct.scan)(water(), CONE, ct.Protocol(), 3),
+        "key is 3; it must be a random key",
+        "write jax.random.key(3)",
+    ),
+    "window's name": (
+        lambda: unchecked(ct.reconstruct)(readings(CONE), GRID, window="sharp"),
+        "window is 'sharp'; it must be an object",
+        "write window=ct.Sharp()",
+    ),
+    "window's class": (
+        lambda: unchecked(ct.reconstruct)(readings(CONE), GRID, window=ct.Hann),
+        "window is the class Hann; it must be an object",
+        "write window=ct.Hann()",
+    ),
+    "method's name": (
+        lambda: unchecked(ct.reconstruct)(readings(CONE), GRID, "FBP"),
+        "method is 'FBP'; it must be an object like ct.FilteredBackProjection() or ct.CGLS(10)",
+        "write it with brackets",
+    ),
+    "method's class": (
+        lambda: unchecked(ct.reconstruct)(readings(CONE), GRID, ct.FilteredBackProjection),
+        "method is the class FilteredBackProjection; it must be an object",
+        "write it with brackets",
+    ),
+    # Units, and numbers that are none.
+    "arc in degrees": (
+        lambda: ct.circular_cone(9, *ROOM, arc=360.0),
+        "arc is 360 rad; it must lie within two turns",
+        "write arc=math.radians(360)",
+    ),
+    "arc of parallel rays in degrees": (
+        lambda: ct.parallel_beam(9, (4, 24), (1.0, 1.0), arc=180.0),
+        "arc is 180 rad;",
+        "write arc=math.radians(180)",
+    ),
+    "no arc": (
+        lambda: ct.fan_beam(9, 300.0, 600.0, 24, 2.0, arc=0.0),
+        "arc is 0, so all 9 views are the same one;",
+        "write arc=2 * math.pi",
+    ),
+    "a fan round and round": (
+        lambda: ct.fan_beam(9, 300.0, 600.0, 800, 20.0, curved=True),
+        "the 800 columns bend by 26.7 rad; it must be less than π",
+        "take fewer columns",
+    ),
+    "voltage as text": (
+        lambda: unchecked(ct.Protocol)(kvp="120"),
+        "kvp is '120'; it must be a number",
+        "without quotes",
+    ),
+    "distance as text": (
+        lambda: unchecked(ct.circular_cone)(9, "300", *ROOM[1:]),
+        "source_to_axis is '300'; it must be a number",
+        "without quotes",
+    ),
+    "complex volume": (
+        lambda: unchecked(ct.project)(ONES + 1j, GRID, CONE),
+        "volume is complex; it must be real",
+        "project volume.real and volume.imag one by one",
+    ),
+    "complex sinogram": (
+        lambda: unchecked(ct.backproject)(np.ones(CONE.sinogram_shape, complex), GRID, CONE),
+        "sino is complex; it must be real",
+        "backproject sino.real and sino.imag one by one",
     ),
     # NaN, negative numbers, shapes.
     "NaN in a volume": (

@@ -4,6 +4,7 @@ import json
 
 import nibabel
 import numpy as np
+import pytest
 
 from physim.study import recipe
 from physim.study.cases import make_case
@@ -27,6 +28,19 @@ def made(tmp_path_factory, name, overrides):
 def voxels(folder, name):
     """The values of one NIfTI file."""
     return np.asarray(nibabel.load(folder / f"{name}.nii.gz").dataobj)
+
+
+def assert_lesion(folder, name, lesion):
+    """Its file holds the share of every voxel that it fills: the recorded volume round the recorded centre; returned."""
+    image = nibabel.load(folder / f"{name}.nii.gz")
+    share = np.asarray(image.dataobj)
+    assert 0 <= share.min() < share.max() <= 1
+    volume = share.sum(dtype=float) * abs(np.linalg.det(image.affine[:3, :3])) / 1000
+    assert volume == pytest.approx(lesion["volume_ml"], rel=1e-3)
+    middle = np.average(np.argwhere(share > 0), axis=0, weights=share[share > 0])
+    off = image.affine[:3, :3] @ middle + image.affine[:3, 3] - lesion["centre_mm"]
+    assert np.linalg.norm(off) < 10
+    return share
 
 
 def masks(folder, parameters):

@@ -75,6 +75,28 @@ def test_planes_have_noise_of_their_own_and_the_same_key_the_same_bits(cylinder,
     np.testing.assert_array_equal(again.signal, turns.signal)
 
 
+def test_brain_near_bone_is_as_bright_as_in_the_middle():
+    """Inside a skull of 9 mm, with petrous bones: beam hardening in bone brightens or darkens what lies beside it."""
+    grid = Grid((64, 64, 1), (3.0, 3.0, 8.0))
+    x, y, _ = np.moveaxis(np.asarray(grid.centres()), -1, 0)
+    inner, disc = np.hypot(x, y) - 75.0, lambda r: np.clip(r / 3.0 + 0.5, 0, 1).astype(np.float32)
+    rods = disc(14.0 - np.hypot(np.abs(x) - 45.0, y))
+    bone = disc(9.0 - inner) - disc(-inner) + rods
+    head = Phantom.from_fractions(grid, {"white_matter": disc(-inner) - rods, "cortical_bone": bone})
+    turns = scan_planes(head, VIEWS, PIXEL, Protocol(kvp=120.0, mas=5000.0), jax.random.key(4))
+    places = {
+        "middle": np.hypot(x, y) < 20.0,
+        "between the rods": (np.abs(x) < 20.0) & (np.abs(y) < 9.0),
+        "beside the skull": (inner > -20.0) & (inner < -10.0) & (np.abs(x) < 30.0),
+    }
+    images = {
+        asked: reconstruct_planes(turns, grid, Hann(), bone_correction=asked) for asked in (False, True)
+    }
+    plain, corrected = ([float(hu[m].mean()) for m in places.values()] for hu in images.values())
+    assert np.ptp(plain) > 20, plain  # 28, 18 and 48 HU
+    assert np.ptp(corrected) < 3, corrected  # 34.5, 33.7 and 35.2 HU
+
+
 def test_a_grid_as_wide_as_the_gantry_is_refused():
     with pytest.raises(InputError, match=r"grid.field_of_view reaches 707 mm"):
         axial_fan(Grid((100, 100, 2), 10.0), VIEWS, PIXEL)

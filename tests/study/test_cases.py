@@ -18,6 +18,7 @@ from physim.study import recipe
 from physim.study.cases import make_case
 from physim.study.draws import drawn, named_key, value_of
 from physim.study.lesion_site import lesion_site
+from tests.study.made_cases import assert_lesion
 
 GLIOMA = {"anatomy": "procedural", "grid.spacing": 7.0, "tumour.days": "{low = 260.0, high = 320.0}"}
 HEAD = {"grid.spacing": 7.0, "protocol.views": 48, "protocol.pixel_size": 7.0}
@@ -124,6 +125,7 @@ def test_a_head_ct_case_holds_what_others_can_read(head):
     number = {name: int(n) for n, name in parameters["label_names"].items()}
     assert np.median(hu[labels == number["air"]]) < -900
     assert 0 < np.median(hu[labels == number["white_matter"]]) < 80
+    share = assert_lesion(folder, "haemorrhage", parameters["haemorrhage"])
     voxels, grid = io.read_dicom_folder(folder / "dicom" / "ct")
     np.testing.assert_array_equal(voxels, hu)
     np.testing.assert_allclose(grid.affine, parameters["grid"]["affine"], atol=1e-4)
@@ -131,6 +133,8 @@ def test_a_head_ct_case_holds_what_others_can_read(head):
         columns = parameters["geometry"]["detector_shape"][1]
         assert file["sinogram"].shape == (parameters["geometry"]["turns"], 48, columns)
         assert np.isfinite(file["sinogram"]).all()
+        np.testing.assert_array_equal(file["haemorrhage"], share)
+        assert file["haemorrhage"].attrs["units"] == "1"
     assert (folder / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
 
 

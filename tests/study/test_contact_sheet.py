@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from physim.study.contact_sheet import PLANES, Column, Contour, _Layout, _plane, contact_sheet, window_over
+from physim.study.contact_sheet import (
+    PLANES,
+    Column,
+    Contour,
+    _content,
+    _Layout,
+    _plane,
+    contact_sheet,
+    window_over,
+)
 from physim_phantoms import Grid
 
 GRID = Grid((20, 24, 16), (2.0, 2.0, 3.0))
@@ -70,6 +79,16 @@ def test_the_page_is_a_picture_and_the_same_bytes_every_time(tmp_path):
     assert pixels.mean() < 110, "the page is dark"
     assert pixels.max() > 200
     assert sheet(tmp_path / "c.png", heading="case 0002").read_bytes() != first.read_bytes()
+
+
+def test_what_one_window_hides_another_keeps_on_the_page():
+    """Fat is black in the brain window, and so is a nose; the colours of the tissues have both."""
+    dim = np.full(GRID.shape, 0.05, np.float32)
+    dim[5:15, 6:18, 4:12] = 1.0
+    tissues = np.where(dim[..., None] == 1, np.float32(0.5), np.zeros(3, np.float32))
+    tissues[8:12, 18:22, 6:8] = 0.3
+    box = _content([Column("BRAIN", dim), Column("TISSUES", tissues)], GRID, margin=2.0)
+    np.testing.assert_array_equal(box, [[4, 16], [5, 23], [3, 13]])
 
 
 def test_nothing_is_left_behind_when_a_volume_does_not_fit(tmp_path):

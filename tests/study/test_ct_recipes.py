@@ -13,7 +13,7 @@ from physim.study import recipe
 from physim.study.ct_case import window_of
 from physim.study.recipe_ct import Kernel
 from physim_phantoms import Grid
-from tests.study.made_cases import BODY, made, masks, voxels
+from tests.study.made_cases import BODY, assert_lesion, made, masks, voxels
 
 IMAGES = ("presentation", "log", "line_integral", "bone_path", "nodule_path")
 
@@ -35,9 +35,12 @@ def test_kernels_have_windows_and_old_recipes_theirs():
     assert len({type(window_of(name)).__name__ for name in names}) >= 5
     assert isinstance(window_of("sharp"), Sharp)
     content = recipe.load("head-ct").model_dump(mode="json")
-    del content["protocol"]["kernel"]  # written before kernels could be chosen
+    assert content["protocol"]["bone_correction"]
+    for name in ("kernel", "bone_correction"):  # written before they could be chosen
+        del content["protocol"][name]
     old = recipe.from_dict(content)
     assert window_of(old.protocol.kernel) == Hann()
+    assert not old.protocol.bone_correction
     with pytest.raises(ValueError, match=r"protocol.kernel is 'b30'; it must be 'smooth', 'soft'"):
         recipe.load("chest-ct", {"protocol.kernel": "b30"})
 
@@ -55,7 +58,10 @@ def test_a_chest_holds_lungs_and_a_nodule(chest):
     grid = Grid.from_affine(hu.shape, np.array(parameters["grid"]["affine"]))
     place = np.rint(np.asarray(grid.world_to_index(np.array(lesion["centre_mm"])))).astype(int)
     assert hu[tuple(place)] > -300
+    share = assert_lesion(folder, "nodule", lesion)
+    assert hu[share > 0.9].min() > -300
     with h5py.File(folder / "case.h5") as file:
+        np.testing.assert_array_equal(file["nodule"], share)
         columns = parameters["geometry"]["detector_shape"][1]
         assert file["sinogram"].shape == (hu.shape[2], 40, columns)  # a turn for every plane
         assert file["angles"].shape == (40,)
@@ -70,6 +76,7 @@ def test_a_chest_holds_lungs_and_a_nodule(chest):
 @pytest.mark.slow
 def test_a_radiograph_shows_what_the_line_integrals_say(radiograph):
     folder, parameters = radiograph
+    assert_lesion(folder, "nodule", parameters["nodule"])
     with h5py.File(folder / "case.h5") as file:
         images = {name: np.asarray(file[f"images/{name}"])[..., 0] for name in IMAGES}
     line, log, shown = images["line_integral"], images["log"], images["presentation"]

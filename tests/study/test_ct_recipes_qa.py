@@ -35,6 +35,8 @@ def test_the_report_passes_and_its_table_says_so(report):
     # Parseval: the noise power's integral is the variance.
     assert written["nps"]["noise_from_its_integral_hu"] == pytest.approx(written["noise_hu"], rel=0.15)
     text = (folder / "qa.txt").read_text()
+    assert "in brackets: not judged" in text
+    assert {t["test"]: t["allowed"] for t in written["tests"]}["Materials within range"] == "all"
     assert "polystyrene" in text
     assert all(test["test"] in text for test in written["tests"])
     assert (folder / "qa.png").read_bytes().startswith(b"\x89PNG")
@@ -52,3 +54,14 @@ def test_kernel_dose_and_voltage_do_what_they_do(report, tmp_path):
     assert folders["protocol.kernel"]["mtf"]["half_lp_per_cm"] < before["qa"]["mtf"]["half_lp_per_cm"]
     energies = [q["linearity"]["effective_energy_keV"] for q in (folders["protocol.kvp"], before["qa"])]
     assert energies[0] < energies[1] - 2
+    # The ranges of the rods are for 120 kV: at another voltage a perfect scanner must not fail by them.
+    softer, text = folders["protocol.kvp"], (tmp_path / "protocol.kvp" / "qa.txt").read_text()
+    assert not [test for test in softer["tests"] if test["passed"] is False]
+    assert "no range at 100 kV" in text
+    assert "the maker's ranges are for 120 kV" in text
+    for name, rod in softer["rods"].items():
+        assert rod["allowed_hu"] is None
+        assert f"expected {rod['expected_hu']:.0f}" in text
+        # Coarse voxels take a tenth of the contrast of a rod.
+        room = 5.0 + 0.1 * abs(rod["expected_hu"])
+        assert rod["mean_hu"] == pytest.approx(rod["expected_hu"], abs=room), name

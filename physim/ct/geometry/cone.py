@@ -81,8 +81,8 @@ def per_view(
     - `curvature`: of the detector's columns, 1/mm; 0 is flat, 1 / distance from the source is equiangular.
     - `sweep`: motion during one view; none unless given.
 
-    Raises `ValueError` for shapes that do not belong together, no view, NaN, steps of no length or along one line, and a
-    source in the plane of its detector.
+    Raises `ValueError` for shapes that do not belong together, no view, NaN, steps of no length or along one line, a
+    source in the plane of its detector, and columns that bend by half a turn or more.
     """
     shape = pixels(detector_shape)
     made = [
@@ -104,6 +104,7 @@ def per_view(
     bend = jnp.broadcast_to(bend, (views,)) if not is_concrete(bend) else np.broadcast_to(bend, (views,))
     spot, centre, row, column = made
     _refuse_flat_pyramids(spot, centre, row, column)
+    _refuse_closed_arcs(bend, column, shape[1])
     still = Sweep(np.zeros(views), np.zeros(views), np.zeros(3))
     return ConeBeam(spot, centre, row, column, bend, sweep or still, shape)
 
@@ -139,4 +140,16 @@ def _refuse_flat_pyramids(source, centre, row, column) -> None:
     if np.any(distance < 1e-6):
         raise InputError(
             f"the source of view {int(np.argmin(distance))} lies in the plane of its detector; move it away, mm"
+        )
+
+
+def _refuse_closed_arcs(bend, column, columns: int) -> None:
+    """The columns of a curved detector must not reach round to its other side."""
+    if not (is_concrete(bend) and is_concrete(column)):
+        return
+    angle = float(np.max(np.abs(bend) * np.linalg.norm(column, axis=-1))) * columns
+    if angle >= np.pi:
+        raise InputError(
+            f"the {columns} columns bend by {angle:.3g} rad; it must be less than π: take fewer columns, "
+            f"pixels at most {np.pi / angle:.2g} times as wide, or a larger source_to_detector"
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from physim_phantoms._checks import InputError, is_concrete
 
-from .checks import Number, Numbers, number, numbers, pixels, positive, whole
+from .checks import Number, Numbers, arc_of, number, numbers, pixels, positive, whole
 from .cone import ConeBeam, Sweep, per_view
 
 
@@ -37,7 +37,7 @@ def circular_cone(
     Raises `ValueError` for no view or pixel, distances that are not positive, an axis behind the detector, and NaN.
     """
     n_views = whole("n_views", n_views, "720")
-    step = number("arc", arc) / n_views
+    step = arc_of(arc, n_views) / n_views
     angles = number("start", start) + np.arange(n_views) * step
     return _orbit(
         angles,

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from physim_phantoms._checks import require_range
 
-from .checks import Number, Numbers, number, numbers, pixels, whole
+from .checks import Number, Numbers, arc_of, number, numbers, pixels, whole
 
 
 class ParallelBeam(eqx.Module):
@@ -73,7 +73,7 @@ def parallel_beam(
     require_range("pixel_size", pixel, 1e-3, 1e3, "mm; write pixel_size=(1.5, 1.0)")
     distance = number("source_to_detector", source_to_detector)
     require_range("source_to_detector", distance, 1.0, 1e5, "mm; write source_to_detector=1000.0")
-    angles = number("start", start) + np.arange(n_views) * (number("arc", arc) / n_views)
+    angles = number("start", start) + np.arange(n_views) * (arc_of(arc, n_views) / n_views)
     return ParallelBeam(
         angles, pixel, numbers("offset", offset, 2), numbers("centre", centre, 3), distance, shape
     )

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from physim_phantoms import Grid
-from physim_phantoms._checks import is_concrete, require_finite, require_shape
+from physim_phantoms._checks import InputError, is_concrete, require_finite, require_shape
 
-from ..coverage import require_meeting, require_outside
+from ..coverage import require_between, require_meeting
 from ..geometry import Geometry
 from .models import Joseph, Model
 from .operator import PROJECTOR, prepare
@@ -24,7 +24,8 @@ def project(
     The volume is zero outside the grid. Linear in the volume with `backproject` as its exact transpose; differentiable in
     volume, geometry and grid, to any order (both models are piecewise smooth in the geometry: derivatives are those of
     the pieces). Memory is that of volume and sinogram.
-    Raises `ValueError` for NaN, a volume that does not fit the grid, a grid that no ray meets and a source inside the object.
+    Raises `ValueError` for NaN, a volume that does not fit the grid, a grid that no ray meets between source
+    and detector, and a source or detector inside the object.
 
     Good values: `Joseph()` for gradients and speed, `DistanceDriven()` where pixels or voxels are coarse.
     """
@@ -35,10 +36,11 @@ def project(
 def require_volume(volume: object, grid: Grid, geometry: Geometry) -> None:
     """Refuses what `project` cannot project."""
     require_shape("volume", volume, grid.shape)
+    _require_real("volume", volume, "project")
     require_finite("volume", volume)
     require_meeting(grid, geometry)
     if is_concrete(volume):
-        require_outside("volume", grid, geometry, lambda part: bool(np.any(np.asarray(volume)[part])))
+        require_between("volume", grid, geometry, lambda part: bool(np.any(np.asarray(volume)[part])))
 
 
 def line_integrals(
@@ -58,7 +60,8 @@ def backproject(
 ) -> Float[Array, "x y z"]:
     """The exact transpose of `project`: every voxel collects the rays that see it, with the same weights.
 
-    Raises `ValueError` for NaN, a sinogram that does not fit the geometry and a grid that no ray meets.
+    Raises `ValueError` for NaN, a sinogram that does not fit the geometry and a grid that no ray meets between
+    source and detector.
     """
     require_sinogram(sino, grid, geometry)
     sino = _floating(sino)
@@ -69,8 +72,14 @@ def backproject(
 def require_sinogram(sino: object, grid: Grid, geometry: Geometry) -> None:
     """Refuses what `backproject` cannot bring back."""
     require_shape("sino", sino, geometry.sinogram_shape)
+    _require_real("sino", sino, "backproject")
     require_finite("sino", sino)
     require_meeting(grid, geometry)
+
+
+def _require_real(name: str, values: object, verb: str) -> None:
+    if jnp.iscomplexobj(values):
+        raise InputError(f"{name} is complex; it must be real: {verb} {name}.real and {name}.imag one by one")
 
 
 @partial(jax.jit, static_argnums=0)

@@ -20,7 +20,7 @@ from .helical import WeightedFilteredBackProjection
 from .ramp import filtered, ramp_matrix
 from .redundancy import circular_scan, cone_cosines, fan, half_turn_shares, orbit_axis, ray_weights
 from .system import checked
-from .windows import Hann, Window
+from .windows import Hann, Window, require_window
 
 Sinogram = Float[Array | np.ndarray, "view row column"]
 
@@ -40,6 +40,9 @@ class FilteredBackProjection(eqx.Module):
     """
 
     window: Window = Hann()
+
+    def __check_init__(self):
+        require_window(self.window)
 
     def solve(
         self, sino: Sinogram, grid: Grid, geometry: Geometry, weights: Sinogram | None = None

@@ -31,7 +31,7 @@ from .ramp import filtered, ramp_matrix
 from .rebinning import Helix, Sorting, helix, parallel_angles, rebinned, sorting
 from .redundancy import cone_cosines
 from .system import checked
-from .windows import Hann, Number, Window
+from .windows import Hann, Number, Window, require_window
 
 Sinogram = Float[Array | np.ndarray, "view row column"]
 
@@ -52,6 +52,7 @@ class WeightedFilteredBackProjection(eqx.Module):
     plateau: Number
 
     def __init__(self, window: Window = Hann(), plateau: Number = 0.6):
+        require_window(window)
         require_range("plateau", plateau, 0.0, 0.99)
         self.window, self.plateau = window, plateau
 

@@ -19,7 +19,7 @@ from ..source import ENERGIES
 from .analytic import FilteredBackProjection
 from .beam_hardening import bone_corrected, bone_worth, thickness_of_water
 from .polychromatic import beams
-from .windows import Hann, Window
+from .windows import Hann, Window, require_window
 
 Image = Float[Array, "x y z"]
 Sinogram = Float[Array, "view row column"]
@@ -93,8 +93,16 @@ def hounsfield(relative: Image) -> Image:
     return 1000 * (relative - 1)
 
 
-def _chosen(method: Method | None, window: Window) -> Method:
-    return FilteredBackProjection(window) if method is None else method
+def _chosen(method: object, window: object) -> Method:
+    require_window(window)
+    if method is None:
+        return FilteredBackProjection(cast(Window, window))
+    if isinstance(method, type) or not isinstance(method, Method):
+        given = f"the class {method.__name__}" if isinstance(method, type) else repr(method)
+        raise InputError(
+            f"method is {given}; it must be an object like ct.FilteredBackProjection() or ct.CGLS(10): write it with brackets"
+        )
+    return method
 
 
 def _checked(raw: Readings) -> Float[Array, "channel view row column"]:

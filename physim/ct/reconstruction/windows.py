@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from physim_phantoms import InputError
+
 Frequencies = Float[Array, " k"]
 Number = float | Float[Array | np.ndarray, ""]
 
@@ -90,6 +92,14 @@ class Sharp(eqx.Module):
 
 
 Window = RamLak | SheppLogan | Cosine | Hamming | Hann | Soft | Sharp
+
+
+def require_window(window: object) -> None:
+    """Refuses a window's name, or its class, in the place of a window."""
+    if isinstance(window, type) or not hasattr(window, "gain"):
+        given = f"the class {window.__name__}" if isinstance(window, type) else repr(window)
+        like = window.__name__ if isinstance(window, type) else "Sharp"
+        raise InputError(f"window is {given}; it must be an object: write window=ct.{like}()")
 
 
 def _shaped(frequency, half, tenth, boost):
