@@ -11,9 +11,9 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
 
+from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
 from .scanner import Scanner
-from .sequences import Sequence
 
 
 class KSpace(eqx.Module):
@@ -34,7 +34,7 @@ class KSpace(eqx.Module):
         )  # type: ignore[return-value]
 
 
-def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[Array, "x y z"]:
+def signal_map(patient: Phantom, sequence: Contrast, scanner: Scanner) -> Float[Array, "x y z"]:
     """Noise-free signal density: each tissue's signal, mixed by volume.
 
     Tissues in one voxel do not exchange, so their signals add: partial volume is exact, also where the relaxation
@@ -54,7 +54,7 @@ def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[
 
 def scan(
     patient: Phantom,
-    sequence: Sequence,
+    sequence: Contrast,
     scanner: Scanner,
     key: PRNGKeyArray,
     encoding: Cartesian | None = None,
