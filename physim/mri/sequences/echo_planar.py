@@ -57,8 +57,9 @@ def _train(line, lines: int, height: float, columns: int, width: float, limits: 
     gradient = replace(line.gradient, amplitude=-line.gradient.amplitude)
     back = block(gx=gradient, adc=line.adc)
     correction = _shift(line, columns, width)
-    blip = limits.moment(1 / height)
-    turned = limits.moment(correction, blip.end) if abs(correction) > 1e-12 else None
+    length = max(limits.moment(moment).end for moment in (1 / height, correction))
+    blip = limits.moment(1 / height, length)
+    turned = limits.moment(correction, length) if abs(correction) > 1e-12 else None
     undone = replace(turned, amplitude=-turned.amplitude) if turned is not None else None
     blocks: list[Block] = []
     for number in range(lines):
