@@ -29,6 +29,7 @@ from .sequence import Use as Use
 from .sequence import Waveform as Waveform
 from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
+from .sequence import kspace_of as kspace_of
 from .simulate import magnetisation as magnetisation
 from .simulate import simulate as simulate
 from .spins import Isochromats as Isochromats

@@ -14,3 +14,4 @@ from .program import Periods as Periods
 from .program import Program as Program
 from .program import PulseShape as PulseShape
 from .program import Samples as Samples
+from .trajectory import kspace_of as kspace_of
