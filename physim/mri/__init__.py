@@ -13,6 +13,12 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .pulseq import CheckSignature as CheckSignature
+from .pulseq import IgnoreSignature as IgnoreSignature
+from .pulseq import PulseqWarning as PulseqWarning
+from .pulseq import from_pypulseq as from_pypulseq
+from .pulseq import read_pulseq as read_pulseq
+from .pulseq import write_pulseq as write_pulseq
 from .scan import KSpace as KSpace
 from .scan import reconstruct as reconstruct
 from .scan import reconstruct_complex as reconstruct_complex
@@ -23,8 +29,12 @@ from .sequence import Adc as Adc
 from .sequence import Block as Block
 from .sequence import Program as Program
 from .sequence import Rf as Rf
+from .sequence import RfShim as RfShim
 from .sequence import Sequence as Sequence
+from .sequence import SoftDelay as SoftDelay
 from .sequence import Trapezoid as Trapezoid
+from .sequence import Trigger as Trigger
+from .sequence import TriggerKind as TriggerKind
 from .sequence import Use as Use
 from .sequence import Waveform as Waveform
 from .sequence import block as block

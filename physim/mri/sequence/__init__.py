@@ -9,6 +9,10 @@ from .events import Rf as Rf
 from .events import Trapezoid as Trapezoid
 from .events import Use as Use
 from .events import Waveform as Waveform
+from .extensions import RfShim as RfShim
+from .extensions import SoftDelay as SoftDelay
+from .extensions import Trigger as Trigger
+from .extensions import TriggerKind as TriggerKind
 from .program import Pair as Pair
 from .program import Periods as Periods
 from .program import Program as Program

@@ -12,6 +12,7 @@ from physim_phantoms._checks import InputError
 
 from ..units import seconds
 from .events import Adc, Gradient, Rf
+from .extensions import RfShim, SoftDelay, Trigger
 
 AXES = ("gx", "gy", "gz")
 
@@ -23,6 +24,7 @@ class Block:
     - `gx`, `gy`, `gz`: gradients along the axes of the scanner, or of the block's own frame where `rotation` is given:
       a matrix from the block's axes to the scanner's.
     - `labels`: counters and flags that hold from this block's read-out on, as `(("SET" or "INC", name, value), ...)`.
+    - `triggers`, `soft_delay`, `rf_shim`: what goes along for a scanner; simulation refuses a pulse with `rf_shim`.
     """
 
     duration: int
@@ -33,9 +35,12 @@ class Block:
     adc: Adc | None = None
     rotation: Float[np.ndarray, "3 3"] | None = None
     labels: tuple[tuple[str, str, int], ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    soft_delay: SoftDelay | None = None
+    rf_shim: RfShim | None = None
 
     def __post_init__(self):
-        for name, event in self.events():
+        for name, event in [*self.events(), *(("a trigger", trigger) for trigger in self.triggers)]:
             if event.end > self.duration:
                 raise InputError(
                     f"{name} ends {event.end / 1e6:g} µs after its block began, but the block lasts {self.duration / 1e6:g} µs; "
@@ -45,6 +50,11 @@ class Block:
             raise InputError(
                 "a read-out overlaps a pulse in one block; samples during a pulse are not simulated: "
                 "move the read-out behind the pulse"
+            )
+        if self.soft_delay is not None and self.events():
+            raise InputError(
+                f"a soft delay ({self.soft_delay.hint}) shares a block with {self.events()[0][0]}; its block changes its "
+                "length and must be empty: give the soft delay a block of its own"
             )
 
     @staticmethod

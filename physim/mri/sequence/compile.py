@@ -39,7 +39,8 @@ def compile_sequence(
     """What spins in a field of `field` T see of a sequence; offsets in ppm become Hz here.
 
     Moments and phases are exact float64 integrals from integer picoseconds; pulses that differ in their phase only are
-    kept once. Raises `ValueError` where a read-out overlaps a pulse or nothing is ever played or read.
+    kept once. Raises `ValueError` where a read-out overlaps a pulse, a pulse has an `rf_shim`, or nothing is ever played or
+    read.
 
     Good values: the defaults; keep the program where only its numbers change.
     """
@@ -64,14 +65,23 @@ def _events(sequence: Sequence, field: float) -> tuple[list[_Played], list[_Read
     played: list[_Played] = []
     read: list[_Read] = []
     larmor = GYROMAGNETIC_RATIO * 1e-6 * field  # MHz
-    for start, one in zip(sequence.starts(), sequence, strict=False):
+    for number, (start, one) in enumerate(zip(sequence.starts(), sequence, strict=False)):
         if one.rf is not None:
+            _require_one_channel(number, one)
             rf = one.rf
             phase = (rf.phase_offset + rf.phase_ppm * larmor) / (2 * np.pi)
             played.append(_Played(rf, one, start + rf.delay, start + rf.end, _wrapped(phase)))
         if one.adc is not None:
             read.append(_Read(one.adc, start + one.adc.delay))
     return played, read
+
+
+def _require_one_channel(number: int, one: Block) -> None:
+    if one.rf_shim is not None:
+        raise InputError(
+            f"the pulse of block {number} is shimmed over {len(one.rf_shim.magnitudes)} transmit channels; one channel is "
+            "simulated: write dataclasses.replace(block, rf_shim=None) for that block"
+        )
 
 
 def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, starts_silent: bool):
