@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from physim_phantoms._checks import InputError
@@ -112,7 +114,7 @@ def _shapes(section: Section | None) -> dict[int, StoredShape]:
         raise InputError(
             f"line {lines[0].number} is {' '.join(lines[0].words)!r}; [SHAPES] must begin with 'shape_id 1'"
         )
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         number, shape = _shape(lines[start:end])
         if number < 1 or number in made:
             raise InputError(f"{shape.where}: its id must be positive and the only {number} of its section")
