@@ -1,8 +1,16 @@
 """Policy of the suite: shapes are executed, warnings are errors, slow tests are asked for, keys are explicit."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# What takes JAX more than a second to compile is kept until the suite ends: a digital patient takes half a minute, and
+# many files want one. The processes of the suite and what they start inherit the folder; a folder of one's own stays.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="physim-compiled-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 from jaxtyping import install_import_hook
 

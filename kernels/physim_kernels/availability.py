@@ -18,6 +18,8 @@ _KERNELS: dict[str, tuple[str, tuple]] = {
     "back_projection_transpose": ("back_projection", (False,)),
     "diffusion": ("diffusion", (True,)),
     "diffusion_map": ("diffusion", (False,)),
+    "direct_sum": ("direct_sum", (True,)),
+    "direct_sum_transpose": ("direct_sum", (False,)),
     "helical_back_projection": ("helical_back_projection", (True,)),
     "helical_back_projection_transpose": ("helical_back_projection", (False,)),
     "ray_project": ("rays", (True,)),

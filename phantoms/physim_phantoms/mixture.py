@@ -10,7 +10,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact, UInt8
+
+_TOGETHER = 5  # tissues to a pass over the volume: one program for all takes many seconds to compile
 
 
 @jax.jit
@@ -35,7 +38,13 @@ def insert(
     return jnp.stack(out_ids), jnp.stack(out_amounts)
 
 
-@partial(jax.jit, static_argnames="components")
+@jax.jit
+def _insert_several(ids, amounts, numbers: Sequence, maps: Sequence):
+    for number, fraction in zip(numbers, maps, strict=True):
+        ids, amounts = insert(ids, amounts, number, fraction)
+    return ids, amounts
+
+
 def pack(
     maps: Sequence[Float[Array, "x y z"]], background: UInt8[Array, ""], components: int
 ) -> tuple[UInt8[Array, "k x y z"], Float[Array, "k-1 x y z"]]:
@@ -46,10 +55,11 @@ def pack(
     shape, dtype = maps[0].shape, maps[0].dtype
     ids = jnp.full((components, *shape), background, jnp.uint8)
     amounts = jnp.zeros((components, *shape), dtype)
-    filled = sum(maps[1:], maps[0])
-    for number, fraction in enumerate([*maps, jnp.maximum(1 - filled, 0)]):
-        this = background if number == len(maps) else jnp.uint8(number)
-        ids, amounts = insert(ids, amounts, this, fraction)
+    parts = [*maps, jnp.maximum(1 - sum(maps[1:], maps[0]), 0)]
+    numbers = [*np.arange(len(maps), dtype=np.uint8), background]
+    for first in range(0, len(parts), _TOGETHER):
+        these = slice(first, first + _TOGETHER)
+        ids, amounts = _insert_several(ids, amounts, numbers[these], parts[these])
     return _normalised(ids, amounts)
 
 
@@ -112,6 +122,7 @@ def repack(
     return _normalised(new_ids, amounts)
 
 
+@jax.jit
 def _normalised(ids, amounts):
     """Amounts that sum to one, without the first, which is what the others leave."""
     kept = jnp.sum(amounts, axis=0)

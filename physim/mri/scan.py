@@ -11,9 +11,13 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
 
+from .cartesian import image_grid, places
+from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
 from .scanner import Scanner
-from .sequences import Sequence
+from .sequence.blocks import Sequence
+from .simulate import simulate
+from .spins import Isochromats
 
 
 class KSpace(eqx.Module):
@@ -34,7 +38,7 @@ class KSpace(eqx.Module):
         )  # type: ignore[return-value]
 
 
-def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[Array, "x y z"]:
+def signal_map(patient: Phantom, sequence: Contrast, scanner: Scanner) -> Float[Array, "x y z"]:
     """Noise-free signal density: each tissue's signal, mixed by volume.
 
     Tissues in one voxel do not exchange, so their signals add: partial volume is exact, also where the relaxation
@@ -54,21 +58,35 @@ def signal_map(patient: Phantom, sequence: Sequence, scanner: Scanner) -> Float[
 
 def scan(
     patient: Phantom,
-    sequence: Sequence,
+    sequence: Contrast | Sequence,
     scanner: Scanner,
     key: PRNGKeyArray,
     encoding: Cartesian | None = None,
+    per_voxel: int = 16,
 ) -> KSpace:
-    """One Cartesian MR acquisition: tissue signals, voxel mixing, Fourier encoding, complex white noise.
+    """One Cartesian MR acquisition with complex white noise.
+
+    A `Contrast` gives each tissue its steady-state signal, which is mixed by volume and encoded as `encoding` says. A
+    `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
+    matrix and field of view about the scanner's centre.
 
     Real and imaginary parts of every sample carry independent Gaussian noise; its standard deviation is such that the
-    image on `raw.grid` has the noise that `scanner` asks for. Equal keys give equal bits.
+    image on `raw.grid` has the noise that `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
+    sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`.
 
     Good values: `scan(patient, mri.SpinEcho(tr=4.0, te=0.09), mri.Scanner(field=3.0), jax.random.key(0))`.
     """
-    encoding = Cartesian() if encoding is None else encoding
-    grid = encoding.grid(patient.grid)
-    samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
+    if isinstance(sequence, Sequence):
+        if encoding is not None:
+            raise InputError("encoding is given, but a sequence encodes by itself; leave encoding away")
+        grid = image_grid(sequence)
+        order = places(sequence, grid)
+        spins = Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field))
+        samples = simulate(spins, sequence, scanner)[0][order].reshape(grid.shape)
+    else:
+        encoding = Cartesian() if encoding is None else encoding
+        grid = encoding.grid(patient.grid)
+        samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
     # The image is sum(S exp) / (V N) with voxel volume V and N samples: white noise shrinks by sqrt(N) / (V N).
     deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
     return KSpace(

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from physim_phantoms._checks import require_range
 
-from .sequences import Number
+from .contrasts import Number
 
 REFERENCE_FIELD = 3.0  # T, where `noise` is quoted
 REFERENCE_VOLUME = 1.0  # mm³, the voxel for which `noise` is quoted

@@ -13,7 +13,7 @@ import numpy as np
 from ..grid import Grid
 from . import brain_deep, brain_folds, brain_hind, brain_shape, head_face, head_skull
 from .implicit import Canvas, Place, coverage, mirrored
-from .render import mean_spacing, on_grid
+from .render import drawn_on_grid
 from .waves import Waves
 
 LAMINA = 2.0  # mm of compact bone that closes the skull over sinuses and orbits
@@ -177,12 +177,23 @@ def ventricle_scale(values: dict, scale):
     return (values["ventricle_volume"] / (reference * scale**3)) ** (1.0 / power)
 
 
+class _Seen(eqx.Module):
+    """A body seen from a window whose origin is at `centre` of average brain space."""
+
+    body: Body
+    centre: Any
+
+
+def _evaluate(seen: _Seen, place: Place, edge) -> dict:
+    return evaluate(seen.body, place, edge, seen.centre)
+
+
+_make_body = eqx.filter_jit(make_body)
+
+
 def render(grid: Grid, key, values: dict, centre: tuple[float, float, float]) -> dict:
-    """Tissue fractions on a grid whose world origin is at `centre` of average brain space."""
-    return _render(grid, key, values, np.asarray(centre))  # an array: one compilation for brain and head
+    """Tissue fractions on a grid whose world origin is at `centre` of average brain space.
 
-
-@eqx.filter_jit
-def _render(grid: Grid, key, values: dict, centre) -> dict:
-    body, edge = make_body(key, values), mean_spacing(grid)
-    return on_grid(grid, lambda p: evaluate(body, p, edge, jnp.asarray(centre, dtype=float)))
+    One compilation serves every patient on every grid, brain and head.
+    """
+    return drawn_on_grid(grid, _evaluate, _Seen(_make_body(key, values), jnp.asarray(centre, dtype=float)))

@@ -28,7 +28,7 @@ from . import (
     vessels_chest,
 )
 from .implicit import Place, coverage
-from .render import mean_spacing, on_grid
+from .render import drawn_on_grid
 from .stages import Layer, composite, layer, staged
 from .trunk_frame import Spot, Trunk, spots
 from .waves import Waves
@@ -161,18 +161,26 @@ def _chest(body: Body, spot: Spot, edge) -> list[Layer]:
     return coats + organs_thorax.pipe_layers(pipes, gullet, edge)
 
 
-@eqx.filter_jit
-def _render(grid: Grid, key, values: dict, male, chest: bool) -> dict:
-    body = make_body(key, values, male)
-    edge = mean_spacing(grid)
-    z_0 = body.trunk.level(CHEST_LEVEL if chest else ABDOMEN_LEVEL)
-    y_0 = body.trunk.wall(z_0)[1]
-    return on_grid(grid, lambda p: evaluate(body, (p[0], p[1] + y_0, p[2] + z_0), edge, chest))
+class _Seen(eqx.Module):
+    """A body seen through a window: the chest's, otherwise the abdomen's."""
+
+    body: Body
+    chest: bool
+
+
+def _evaluate(seen: _Seen, place: Place, edge) -> dict:
+    trunk, (x, y, z) = seen.body.trunk, place
+    level = trunk.level(CHEST_LEVEL if seen.chest else ABDOMEN_LEVEL)
+    return evaluate(seen.body, (x, y + trunk.wall(level)[1], z + level), edge, seen.chest)
+
+
+_make_body = eqx.filter_jit(make_body)
 
 
 def render(grid: Grid, key, values: dict, male: bool, chest: bool) -> dict:
     """Tissue fractions on a grid whose origin lies in the middle of the body at chest or belly level.
 
-    One compilation serves every patient on a grid of one shape, men and women.
+    One compilation serves every patient on every grid, men and women.
     """
-    return _render(grid, key, trunk_parameters.complete(values), jnp.asarray(male, dtype=float), chest)
+    body = _make_body(key, trunk_parameters.complete(values), jnp.asarray(male, dtype=float))
+    return drawn_on_grid(grid, _evaluate, _Seen(body, chest))

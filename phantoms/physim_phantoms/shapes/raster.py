@@ -16,18 +16,15 @@ from ..grid import Grid
 if TYPE_CHECKING:
     from .shape import Body
 
+_STEP = 8  # voxels: to compile once more takes longer than to visit these
+
 
 def voxel_means(body: Body, grid: Grid, oversampling: int) -> Float[Array, "x y z"]:
     """The body's mean density in every voxel; only the voxels around a body of known place are visited."""
     if not isinstance(oversampling, int) or not 1 <= oversampling <= 64:
         raise InputError(f"oversampling is {oversampling!r}; it must be a whole number from 1 to 64")
     start, window = _window(body, grid)
-    block = _block(body, grid, start, window, oversampling)
-    if window == grid.shape:
-        return block
-    return jnp.pad(
-        block, [(int(a), n - int(a) - w) for a, n, w in zip(start, grid.shape, window, strict=True)]
-    )
+    return _placed(body, grid, start, window, oversampling)
 
 
 def _extent(body: Body, grid: Grid):
@@ -41,7 +38,8 @@ def _extent(body: Body, grid: Grid):
 def _window(body: Body, grid: Grid) -> tuple[np.ndarray, tuple[int, int, int]]:
     """First voxel and size of a box of voxels around the body; the whole grid for traced or endless bodies.
 
-    The size does not depend on where the body is, so that equal bodies share one compiled program.
+    The size does not depend on where the body is and steps by `_STEP`, so that bodies like one another share one
+    compiled program.
     """
     everything = np.zeros(3, np.int32), grid.shape
     if not all(is_concrete(leaf) for leaf in jax.tree.leaves((body, grid))):
@@ -50,13 +48,23 @@ def _window(body: Body, grid: Grid) -> tuple[np.ndarray, tuple[int, int, int]]:
     reach = np.array([float(half) for half in halves])
     if not np.all(np.isfinite(reach)):
         return everything
-    size = np.minimum(np.ceil(2 * reach).astype(int) + 3, grid.shape)
+    size = np.minimum(_STEP * np.ceil((np.ceil(2 * reach) + 3) / _STEP).astype(int), grid.shape)
     start = np.clip(np.floor(np.asarray(index) - reach - 0.5).astype(int), 0, np.array(grid.shape) - size)
     window = (int(size[0]), int(size[1]), int(size[2]))
     return start.astype(np.int32), window
 
 
 @eqx.filter_jit
+def _placed(
+    body: Body, grid: Grid, start, window: tuple[int, int, int], oversampling: int
+) -> Float[Array, "x y z"]:
+    """The grid with the window in its place; one program wherever that is."""
+    block = _block(body, grid, start, window, oversampling)
+    if window == grid.shape:
+        return block
+    return jax.lax.dynamic_update_slice(jnp.zeros(grid.shape, block.dtype), block, tuple(start))
+
+
 def _block(
     body: Body, grid: Grid, start, window: tuple[int, int, int], oversampling: int
 ) -> Float[Array, "x y z"]:

@@ -23,7 +23,8 @@ def number(name: str, value) -> Array | np.ndarray:
 
 def numbers(name: str, values, count: int) -> Array | np.ndarray:
     """`count` finite numbers as one array; some of them may be traced."""
-    if np.ndim(values) == 0:
+    # Not numpy.ndim: it would look into a tuple of tracers.
+    if not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
         raise InputError(
             f"{name} is {values!r}; it must be {count} numbers: write {name}=({', '.join([str(values)] * count)})"
         )

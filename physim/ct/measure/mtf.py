@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -61,17 +62,25 @@ def mtf_from_wire(
     x, y = _axes(grid, image.dtype)
     spacing = float(min(np.asarray(grid.spacing)[:2]))
     require_range("radius", radius, 3 * spacing, 1e4, "mm")
-    place = jnp.unravel_index(jnp.argmax(image), image.shape)
-    distance = jnp.hypot(x[:, None] - x[place[0]], y[None, :] - y[place[1]])
-    _refuse_border(x, y, x[place[0]], y[place[1]], 1.3 * radius)
-    near, ring = distance <= radius, (distance > radius) & (distance <= 1.3 * radius)
-    spread = jnp.where(near, image - jnp.sum(jnp.where(ring, image, 0)) / jnp.sum(ring), 0)
-    total = jnp.sum(spread)
-    cx, cy = jnp.sum(spread * x[:, None]) / total, jnp.sum(spread * y[None, :]) / total
     angles = jnp.asarray(
         np.pi * (np.arange(_DIRECTIONS) + 0.5) / _DIRECTIONS if directions is None else directions,
         image.dtype,
     )
+    middle, value = _of_wire(image, x, y, f, angles, radius, wire_diameter)
+    _refuse_border(x, y, middle[0], middle[1], 1.3 * radius)
+    return Transfer(f, value)
+
+
+@jax.jit
+def _of_wire(image, x, y, f, angles, radius, diameter):
+    """The brightest place and the transfer."""
+    place = jnp.unravel_index(jnp.argmax(image), image.shape)
+    middle = x[place[0]], y[place[1]]
+    distance = jnp.hypot(x[:, None] - middle[0], y[None, :] - middle[1])
+    near, ring = distance <= radius, (distance > radius) & (distance <= 1.3 * radius)
+    spread = jnp.where(near, image - jnp.sum(jnp.where(ring, image, 0)) / jnp.sum(ring), 0)
+    total = jnp.sum(spread)
+    cx, cy = jnp.sum(spread * x[:, None]) / total, jnp.sum(spread * y[None, :]) / total
     along = lambda axis, part: jnp.exp(-2j * jnp.pi * (f[:, None] * part(angles))[..., None] * axis)
     transformed = jnp.einsum(
         "fax,fay,xy->f",
@@ -80,7 +89,8 @@ def mtf_from_wire(
         spread.astype(jnp.result_type(spread, 1j)),
     )
     value = jnp.abs(transformed) / angles.size / total
-    return Transfer(f, value / _wire(f, wire_diameter))
+    # The wire itself: 2 J₁(x) / x at x = π f d.
+    return middle, value / jinc((jnp.pi * diameter * f) ** 2)
 
 
 def mtf_from_edge(
@@ -111,24 +121,26 @@ def mtf_from_edge(
     _refuse_border(x, y, centre[0], centre[1], radius + reach)
     width = voxel / 5 if step is None else step
     places = width * np.arange(-int(reach / width), int(reach / width) + 1)
+    count, value = _of_edge(image, x, y, f, tuple(centre), radius, places, width)
+    if is_concrete(count) and float(jnp.min(count)) == 0:
+        raise InputError(f"a ring of {width:g} mm holds no voxel; take step={voxel / 2:g} or a larger radius")
+    return Transfer(f, value)
+
+
+@jax.jit
+def _of_edge(image, x, y, f, centre, radius, places, width):
+    """How many voxels each ring holds, and the transfer."""
     distance = jnp.hypot(x[:, None] - centre[0], y[None, :] - centre[1]).ravel() - radius
     ring = jnp.floor((distance - places[0]) / width + 0.5)
     # One product per ring, rather than a scatter.
     inside = (ring[None, :] == jnp.arange(places.size)[:, None]).astype(image.dtype)
     count = jnp.sum(inside, axis=1)
-    if is_concrete(count) and float(jnp.min(count)) == 0:
-        raise InputError(f"a ring of {width:g} mm holds no voxel; take step={voxel / 2:g} or a larger radius")
     edge = inside @ image.ravel() / count
     line, middle = jnp.diff(edge), jnp.asarray((places[1:] + places[:-1]) / 2, image.dtype)
     transformed = jnp.exp(-2j * jnp.pi * f[:, None] * middle) @ line.astype(jnp.result_type(line, 1j))
     # The mean over a ring and the difference of two of them.
     own = jnp.sinc(f * width) ** 2
-    return Transfer(f, jnp.abs(transformed) / jnp.abs(jnp.sum(line)) / own)
-
-
-def _wire(f, diameter: float):
-    """Transfer of the wire itself: 2 J₁(x) / x at x = π f d."""
-    return jinc((jnp.pi * diameter * f) ** 2)
+    return count, jnp.abs(transformed) / jnp.abs(jnp.sum(line)) / own
 
 
 def _checked(image, grid: Grid, frequencies):

@@ -1,8 +1,10 @@
 """Noise power spectra from an ensemble of regions: how strong the noise is, and how coarse."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -53,6 +55,7 @@ class NoisePower(eqx.Module):
     frequencies: tuple[Float[Array, "_"], ...]
     power: Float[Array, "..."]
 
+    @jax.jit
     def variance(self) -> Float[Array, ""]:
         """Its integral over all frequencies: the variance of the image."""
         cell = 1.0
@@ -88,7 +91,12 @@ def noise_power(
             f"spacing has {len(spacing)} numbers for regions with {len(shape)} axes; give one for each, in mm"
         )
     require_range("spacing", np.asarray(spacing) if is_concrete(spacing) else spacing, 1e-6, 1e6, "mm")
-    axes = tuple(range(1, values.ndim))
+    return _spectrum(values, tuple(spacing), detrend)
+
+
+@jax.jit
+def _spectrum(values, spacing, detrend: Polynomial) -> NoisePower:
+    shape, axes = values.shape[1:], tuple(range(1, values.ndim))
     transform = jnp.fft.fftn(detrend.remove(values), axes=axes)
     power = jnp.mean(jnp.abs(transform) ** 2, axis=0) / np.prod(shape)
     frequencies = []
@@ -105,9 +113,16 @@ def radial(
 
     - `highest`: 1/mm; the smallest axis' Nyquist frequency unless given. Rings without a frequency are 0 at frequency 0.
     """
+    return _rings(spectrum, bins, highest)
+
+
+@partial(jax.jit, static_argnums=1)
+def _rings(spectrum: NoisePower, bins: int, highest):
     length = jnp.sqrt(sum(f**2 for f in jnp.meshgrid(*spectrum.frequencies, indexing="ij")))
     top = jnp.asarray(
-        highest if highest is not None else min(jnp.max(jnp.abs(f)) for f in spectrum.frequencies)
+        highest
+        if highest is not None
+        else jnp.min(jnp.stack([jnp.max(jnp.abs(f)) for f in spectrum.frequencies]))
     )
     ring = jnp.clip(jnp.floor(length / top * bins), 0, bins)
     inside = (ring.ravel()[None, :] == jnp.arange(bins)[:, None]) & (length.ravel() > 0)

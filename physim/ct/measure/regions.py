@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -74,12 +75,17 @@ def region_statistics(image: Image, mask: Mask) -> Statistics:
     Raises `ValueError` for shapes that differ and a mask of less than two voxels.
     """
     require_shape("mask", mask, np.shape(image))
-    image, mask = jnp.asarray(image), jnp.asarray(mask)
-    total = jnp.sum(mask)
-    if is_concrete(total) and float(total) <= 1.5:
+    found = _statistics(jnp.asarray(image), jnp.asarray(mask))
+    if is_concrete(found.voxels) and float(found.voxels) <= 1.5:
         raise InputError(
-            f"the region holds {float(total):g} voxels; it needs at least 2: take a larger radius or move it into the grid"
+            f"the region holds {float(found.voxels):g} voxels; it needs at least 2: take a larger radius or move it into the grid"
         )
+    return found
+
+
+@jax.jit
+def _statistics(image, mask) -> Statistics:
+    total = jnp.sum(mask)
     mean = jnp.sum(mask * image) / total
     spread = jnp.sum(mask * (image - mean) ** 2) / (total - 1)
     return Statistics(mean, jnp.sqrt(spread), total)

@@ -44,6 +44,7 @@ def _run(lie: Lie, place, values):
     return SMEAR.apply(lie, (place,), values)
 
 
+@partial(jax.jit, static_argnums=2)
 def places(grid: Grid, geometry: Geometry, dtype) -> Float[Array, "view 14"]:
     """The numbers of `Place` for every view."""
     turn, spacing = jnp.asarray(grid.direction), jnp.asarray(grid.spacing)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -19,6 +20,7 @@ class Fan(NamedTuple):
     sweep: Float[Array, "view column"]
 
 
+@jax.jit
 def half_turn_shares(angles: Float[Array, " view"]) -> Float[Array, " view"]:
     """The share of half a turn that each parallel view stands for, rad: half the gaps to its neighbours modulo π."""
     order, folded = _sorted(angles, jnp.pi)
@@ -32,6 +34,7 @@ def widest_gap(angles: np.ndarray, turn: float = np.pi) -> float:
     return float(np.max(np.diff(folded, append=folded[0] + turn)))
 
 
+@jax.jit
 def orbit_axis(geometry: ConeBeam) -> Float[Array, "2"]:
     """x and y of the axis that the focal spot turns about, mm: the circle next to all focal spots.
 
@@ -47,6 +50,7 @@ def orbit_axis(geometry: ConeBeam) -> Float[Array, "2"]:
     return middle + size * found[:2]
 
 
+@jax.jit
 def fan(geometry: ConeBeam) -> Fan:
     """Angles of the in-plane rays and what a small turn of the gantry sweeps across them."""
     r: Rays = rays(geometry)
@@ -59,6 +63,7 @@ def fan(geometry: ConeBeam) -> Fan:
     return Fan(jnp.arctan2(-across, along), along)
 
 
+@jax.jit
 def cone_cosines(geometry: ConeBeam) -> Float[Array, "view row column"]:
     """Cosine of every ray's angle against the plane across the axis."""
     ahead = rays(geometry).directions()
@@ -74,6 +79,7 @@ class Scan(NamedTuple):
     closed: Float[Array, ""]
 
 
+@jax.jit
 def circular_scan(geometry: ConeBeam) -> Scan:
     """Where views stand on the circle; more than a turn folds onto it. Open if one gap is over three others long."""
     order, folded = _sorted(view_angles(geometry), 2 * jnp.pi)
@@ -89,6 +95,7 @@ def circular_scan(geometry: ConeBeam) -> Scan:
     return Scan(place, share, jnp.sum(gaps), closed)
 
 
+@jax.jit
 def ray_weights(scan: Scan, angle: Float[Array, "view column"]) -> Float[Array, "view column"]:
     """Weights that sum to one over the two times a ray is measured: halves in a full turn, less than that smoothly.
 

@@ -20,7 +20,7 @@ Tissues = int | float | Float[Array | np.ndarray, "..."]
 
 
 @runtime_checkable
-class Sequence(Protocol):
+class Contrast(Protocol):
     """Anything that turns tissue values into a signal at the echo."""
 
     def signal(

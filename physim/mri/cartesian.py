@@ -1,0 +1,61 @@
+"""Samples of a sequence sorted into the matrix of a Cartesian image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from physim_phantoms import Grid
+from physim_phantoms._checks import InputError
+
+from .sequence.blocks import Sequence
+from .sequence.trajectory import kspace_of
+
+ON_GRID = 1e-3  # of a step in k
+
+
+def image_grid(sequence: Sequence) -> Grid:
+    """The image that a sequence encodes: its matrix over its field of view, centred on the scanner.
+
+    Raises `ValueError` where the sequence does not say them: `sequence.definitions` needs "Matrix" and "FOV" (mm).
+    """
+    missing = [name for name in ("Matrix", "FOV") if name not in sequence.definitions]
+    if missing:
+        raise InputError(
+            f"the sequence does not say its {' and '.join(missing)}; a Cartesian image needs both: write "
+            "mri.Sequence(blocks, {'Matrix': (128, 128), 'FOV': (256.0, 256.0)}), or take the samples from mri.simulate"
+        )
+    matrix = [int(n) for n in np.ravel(np.asarray(sequence.definitions["Matrix"]))]
+    view = [float(length) for length in np.ravel(np.asarray(sequence.definitions["FOV"]))]
+    if len(matrix) == 2:
+        matrix, view = [*matrix, 1], [*view, float(sequence.definitions.get("Thickness", 1.0))]  # type: ignore[arg-type]
+    return Grid(tuple(matrix), tuple(length / n for n, length in zip(matrix, view, strict=True)))  # type: ignore[arg-type]
+
+
+def places(sequence: Sequence, grid: Grid) -> np.ndarray:
+    """For every cell of the matrix, in C order, which sample belongs to it.
+
+    Raises `ValueError` where a sample lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
+    """
+    steps = kspace_of(sequence) * np.asarray(grid.extent)
+    shape = np.array(grid.shape)
+    index = (
+        np.round(steps[:, : 3 if shape[2] > 1 else 2]).astype(int) + (shape // 2)[: 3 if shape[2] > 1 else 2]
+    )
+    off = np.abs(steps[:, : index.shape[1]] - np.round(steps[:, : index.shape[1]])).max(axis=1) > ON_GRID
+    outside = np.any((index < 0) | (index >= shape[: index.shape[1]]), axis=1)
+    for bad, why in ((off, "between the points of"), (outside, "outside")):
+        if np.any(bad):
+            first = int(np.argmax(bad))
+            raise InputError(
+                f"sample {first} at k = {tuple(np.round(steps[first], 3))} steps lies {why} the matrix {grid.shape}; "
+                "a Cartesian reconstruction needs every sample on a point of its own: check Matrix and FOV"
+            )
+    cell = np.ravel_multi_index(tuple(index.T), tuple(shape[: index.shape[1]]))
+    count = np.bincount(cell, minlength=grid.size)
+    if np.any(count != 1):
+        first = int(np.argmax(count != 1))
+        raise InputError(
+            f"point {tuple(int(i) for i in np.unravel_index(first, grid.shape))} of the matrix {grid.shape} has "
+            f"{count[first]} samples; each needs exactly one"
+        )
+    return np.argsort(cell)

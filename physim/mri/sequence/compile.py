@@ -1,0 +1,171 @@
+"""From a sequence to a program: on the host, in integers and float64, before anything is traced."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from physim_phantoms._checks import InputError
+
+from ..bloch.integrators import FourthOrder, Integrator
+from ..units import GYROMAGNETIC_RATIO, picoseconds, seconds
+from .blocks import Block, Sequence
+from .events import Adc, Rf
+from .program import Pair, Periods, Program, PulseShape, Samples
+from .waveforms import Gradients, gradients_of
+
+
+class _Played(NamedTuple):
+    """A pulse where it is played: when its waveform begins and ends (ps), and its phase there in cycles."""
+
+    rf: Rf
+    block: Block
+    start: int
+    end: int
+    phase: float
+
+
+class _Read(NamedTuple):
+    """A read-out where it is played: when its samples begin (ps)."""
+
+    adc: Adc
+    start: int
+
+
+def compile_sequence(
+    sequence: Sequence, field: float = 3.0, integrator: Integrator = FourthOrder()
+) -> Program:
+    """What spins in a field of `field` T see of a sequence; offsets in ppm become Hz here.
+
+    Moments and phases are exact float64 integrals from integer picoseconds; pulses that differ in their phase only are
+    kept once. Raises `ValueError` where a read-out overlaps a pulse, a pulse has an `rf_shim`, or nothing is ever played or
+    read.
+
+    Good values: the defaults; keep the program where only its numbers change.
+    """
+    gradients = gradients_of(sequence)
+    played, read = _events(sequence, field)
+    first_sample = min((one.start for one in read), default=None)
+    starts_silent = not played or (first_sample is not None and first_sample < played[0].start)
+    shapes, pulse = _pulses(played, gradients, field, integrator, starts_silent)
+    begins = np.array([0] * starts_silent + [one.end for one in played], np.int64)
+    begun = [one.start for one in played][not starts_silent :]
+    ends = np.array([*begun, sequence.starts()[-1]], np.int64)
+    periods = Periods(
+        np.asarray(pulse, np.int32),
+        np.array([0.0] * starts_silent + [one.phase for one in played]),
+        Pair.of(seconds(ends - begins)),
+        Pair.of(gradients.moment(ends) - gradients.moment(begins)),
+    )
+    return Program(shapes, periods, _samples(read, gradients, begins, ends, field))
+
+
+def _events(sequence: Sequence, field: float) -> tuple[list[_Played], list[_Read]]:
+    played: list[_Played] = []
+    read: list[_Read] = []
+    larmor = GYROMAGNETIC_RATIO * 1e-6 * field  # MHz
+    for number, (start, one) in enumerate(zip(sequence.starts(), sequence, strict=False)):
+        if one.rf is not None:
+            _require_one_channel(number, one)
+            rf = one.rf
+            phase = (rf.phase_offset + rf.phase_ppm * larmor) / (2 * np.pi)
+            played.append(_Played(rf, one, start + rf.delay, start + rf.end, _wrapped(phase)))
+        if one.adc is not None:
+            read.append(_Read(one.adc, start + one.adc.delay))
+    return played, read
+
+
+def _require_one_channel(number: int, one: Block) -> None:
+    if one.rf_shim is not None:
+        raise InputError(
+            f"the pulse of block {number} is shimmed over {len(one.rf_shim.magnitudes)} transmit channels; one channel is "
+            "simulated: write dataclasses.replace(block, rf_shim=None) for that block"
+        )
+
+
+def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, starts_silent: bool):
+    """The different pulses, and for each period which one begins it."""
+    shapes: dict[tuple, tuple] = {}  # key -> arrays of the shape
+    amplitudes: dict[tuple, dict[float, int]] = {}
+    seen: dict[tuple, tuple] = {}
+    chosen = []
+    if starts_silent:
+        nothing = (
+            np.zeros(1),
+            np.zeros((1, len(integrator.nodes), 2)),
+            np.zeros((1, len(integrator.nodes), 3)),
+        )
+        shapes[()] = nothing
+        amplitudes[()] = {0.0: 0}
+        chosen.append(((), 0))
+    for one in played:
+        rough = _identity(one)
+        if rough not in seen:
+            arrays = _steps(one, gradients, field, integrator)
+            key = tuple(np.round(a, 12).tobytes() for a in arrays)
+            shapes.setdefault(key, arrays)
+            seen[rough] = key
+        key = seen[rough]
+        known = amplitudes.setdefault(key, {})
+        chosen.append((key, known.setdefault(one.rf.amplitude, len(known))))
+    first = dict(zip(shapes, np.cumsum([0, *(len(amplitudes[key]) for key in shapes)]), strict=False))
+    made = tuple(
+        PulseShape(step, b1, rate, np.array(list(amplitudes[key]), float))
+        for key, (step, b1, rate) in shapes.items()
+    )
+    return made, [int(first[key]) + index for key, index in chosen]
+
+
+def _identity(one: _Played) -> tuple:
+    """What makes two pulses surely the same shape: the same arrays played over the same gradient events."""
+    rf, block = one.rf, one.block
+    return (
+        *(id(array) for array in (rf.magnitude, rf.phase, rf.times)),
+        *(rf.duration, rf.delay, rf.frequency_offset, rf.frequency_ppm),
+        *(id(event) for event in (block.gx, block.gy, block.gz, block.rotation)),
+    )
+
+
+def _steps(one: _Played, gradients: Gradients, field: float, integrator: Integrator):
+    """Length, pulse and gradients of each step of a pulse, at the nodes of the integrator."""
+    count = max(1, -(-one.rf.duration // picoseconds(integrator.step)))
+    edges = np.linspace(0.0, one.rf.duration, count + 1)
+    length = np.diff(edges)
+    times = edges[:-1, None] + length[:, None] * np.asarray(integrator.nodes)
+    offset = one.rf.frequency_offset + one.rf.frequency_ppm * GYROMAGNETIC_RATIO * 1e-6 * field
+    carrier = np.exp(-2j * np.pi * offset * seconds(times))
+    wave = one.rf.at(times)
+    turned = (wave[..., 0] + 1j * wave[..., 1]) * carrier
+    b1 = np.stack([turned.real, turned.imag], axis=-1)
+    return np.asarray(seconds(length)), b1, gradients.rate(one.start + times)
+
+
+def _samples(read, gradients: Gradients, begins, ends, field: float) -> Samples:
+    larmor = GYROMAGNETIC_RATIO * 1e-6 * field
+    times, phases = [np.zeros(0)], [np.zeros(0)]
+    for adc, start in read:
+        own = adc.times()
+        offset = adc.frequency_offset + adc.frequency_ppm * larmor
+        phase = (adc.phase_offset + adc.phase_ppm * larmor) / (2 * np.pi) + offset * seconds(own)
+        if adc.phase_modulation is not None:
+            phase = phase + adc.phase_modulation / (2 * np.pi)
+        times.append(start + own)
+        phases.append(phase)
+    when, phase = np.concatenate(times), np.concatenate(phases)
+    period = np.searchsorted(begins, when, side="right") - 1
+    late = when > ends[period]
+    if np.any(late):
+        raise InputError(
+            f"the sample at {when[late][0] / 1e12:g} s lies within a pulse; samples during a pulse are not simulated: "
+            "move the read-out behind the pulse"
+        )
+    k = gradients.moment(when) - gradients.moment(begins)[period]
+    offsets = np.searchsorted(period, np.arange(len(begins) + 1)).astype(np.int32)
+    time = Pair.of(seconds(when - begins[period]))
+    return Samples(Pair.of(k), time, _wrapped(phase), offsets, period.astype(np.int32))
+
+
+def _wrapped(cycles):
+    """Phases in cycles, reduced to [-½, ½] before they become float32."""
+    return cycles - np.round(cycles)

@@ -1,0 +1,91 @@
+"""A compiled sequence: what the spins see, as arrays that can be traced, vmapped and differentiated.
+
+A sequence becomes periods: a pulse, then free precession with or without samples. Pulses that are the same up to their
+phase are kept once. Phases and moments are float64 on the host; where float32 would lose them they are pairs whose sum
+they are.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+Real = Float[np.ndarray | Array, "..."]
+
+
+class Pair(eqx.Module):
+    """A float64 number as a float32 number and the rest: their sum keeps 48 bits where only float32 is at hand."""
+
+    high: Real
+    low: Real
+
+    @classmethod
+    def of(cls, values) -> Pair:
+        """Splits float64 values."""
+        values = np.asarray(values, np.float64)
+        high = values.astype(np.float32).astype(np.float64)
+        return cls(high, values - high)
+
+    @property
+    def value(self) -> Real:
+        """The sum, in whatever precision the parts have."""
+        return self.high + self.low
+
+
+class PulseShape(eqx.Module):
+    """A pulse as its integrator wants it, and all amplitudes with which it is played.
+
+    - `step`: length of each step, s. - `b1`: unit-amplitude pulse at the nodes of each step, real and imaginary part.
+    - `rate`: gradients at the nodes, Hz/mm. - `amplitudes`: Hz of nutation.
+    """
+
+    step: Float[np.ndarray | Array, " step"]
+    b1: Float[np.ndarray | Array, "step node 2"]
+    rate: Float[np.ndarray | Array, "step node 3"]
+    amplitudes: Float[np.ndarray | Array, " pulse"]
+
+
+class Periods(eqx.Module):
+    """One row for each pulse with the free precession after it.
+
+    - `pulse`: index among the pulses of all shapes, in the order of the shapes and their amplitudes.
+    - `phase`: of the pulse, cycles, in [-½, ½]. - `duration`: of the free precession, s.
+    - `moment`: ∫ γ/2π G dt over it, cycles/mm.
+    """
+
+    pulse: Int[np.ndarray | Array, " period"]
+    phase: Float[np.ndarray | Array, " period"]
+    duration: Pair
+    moment: Pair
+
+
+class Samples(eqx.Module):
+    """All samples, period by period.
+
+    - `k`, `time`: since the pulse of the period ended, cycles/mm and s. - `phase`: of the receiver, cycles, in [-½, ½].
+    - `offsets`: the samples of period p are offsets[p] to offsets[p + 1] − 1.
+    """
+
+    k: Pair
+    time: Pair
+    phase: Float[np.ndarray | Array, " sample"]
+    offsets: Int[np.ndarray | Array, " bound"]
+    period: Int[np.ndarray | Array, " sample"]
+
+
+class Program(eqx.Module):
+    """A sequence for one integrator and field; `mri.compile_sequence` makes it.
+
+    All numbers are traced: `jax.grad` with respect to `program.shapes[0].amplitudes` is the derivative in flip angles,
+    and `eqx.tree_at` changes timings without another compilation.
+    """
+
+    shapes: tuple[PulseShape, ...]
+    periods: Periods
+    samples: Samples
+
+    @property
+    def pulses(self) -> int:
+        """How many different pulses there are."""
+        return sum(shape.amplitudes.shape[0] for shape in self.shapes)
