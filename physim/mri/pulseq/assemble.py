@@ -55,15 +55,16 @@ class _Maker:
     def _new_block(self, row: BlockRow, gradients: dict[str, Gradient | None]) -> Block:
         rf = self.pulses.pulse(row.rf, row.where) if row.rf else None
         adc = self._adc(row.adc, row.where) if row.adc else None
-        events = [event for event in (rf, *gradients.values(), adc) if event is not None]
         if row.extension not in self.extensions:
             self.extensions[row.extension] = extensions_of(row, self.tables)
+        extensions = self.extensions[row.extension]
+        events = [event for event in (rf, *gradients.values(), adc) if event is not None]
         with located(row.where):
-            duration = self._duration(row, events)
-            return Block(duration, rf=rf, adc=adc, **gradients, **self.extensions[row.extension])
+            duration = self._duration(row, [*events, *extensions["triggers"]])
+            return Block(duration, rf=rf, adc=adc, **gradients, **extensions)
 
     def _duration(self, row: BlockRow, events: list) -> int:
-        """As the file says; before 1.4, the longest of the delay and the events."""
+        """As the file says; before 1.4, the longest of the delay, the events and the triggers."""
         if self.tables.version >= EXPLICIT_TIMES:
             if row.duration is None or row.duration < 0:
                 raise InputError("its duration is negative; it must be 0 or more")
