@@ -96,9 +96,6 @@ class _Maker:
     def _adc(self, number: int, where: str) -> Adc:
         if number not in self.adcs:
             row: AdcRow = look_up(self.tables.adc, number, "ADC event", where)
-            modulation = (
-                np.asarray(self.shapes.samples(row.phase_shape, row.where)) if row.phase_shape else None
-            )
             with located(row.where):
                 self.adcs[number] = Adc(
                     *(row.samples, row.dwell, row.delay),
@@ -106,6 +103,17 @@ class _Maker:
                     phase_offset=row.phase_offset,
                     frequency_ppm=row.frequency_ppm,
                     phase_ppm=row.phase_ppm,
-                    phase_modulation=modulation,
+                    phase_modulation=self._modulation(row),
                 )
         return self.adcs[number]
+
+    def _modulation(self, row: AdcRow) -> np.ndarray | None:
+        """The phase of each sample of a read-out, rad."""
+        if not row.phase_shape or row.samples < 1:
+            return None
+        phases = self.shapes.samples(row.phase_shape, row.where)
+        if len(phases) != row.samples:
+            raise InputError(
+                f"it has {row.samples} samples, and shape {row.phase_shape} {len(phases)} phases; give one for each"
+            )
+        return phases
