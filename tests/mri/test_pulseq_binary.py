@@ -78,7 +78,7 @@ def sections() -> dict[int, bytes]:
         DELAYS: section(DELAYS, "iq", (1, 5 * US)),
         SHAPES: code(SHAPES) + struct.pack("<q", len(shapes)) + b"".join(shapes),
         EXTENSIONS: section(EXTENSIONS, "4i", *links),
-        LABELSET: section(LABELSET, "3i", (1, 3, 1), (2, 1, 12), kind=4),
+        LABELSET: section(LABELSET, "3i", (1, 3, 1), (2, 1, 10), kind=4),
         LABELINC: section(LABELINC, "3i", (1, 1, 8), kind=5),
         TRIGGERS: section(TRIGGERS, "iiiqq", (1, 2, 1, 5 * US, 2000 * US), kind=9),
         SOFT: code(SOFT) + soft,
@@ -89,6 +89,7 @@ def sections() -> dict[int, bytes]:
 
 TEXT = (
     files.CURRENT.replace("1 20 1 0 0 0 0 0", "1 20 1 0 0 0 0 6")
+    .replace("2 1 NAV", "2 1 ACQ")
     .replace("2 10 0 2 3 0 0 0", "2 10 0 2 3 0 0 4")
     .replace("3 12 0 0 4 0 1 1", "3 12 0 0 4 0 1 1\n4 500 0 0 0 0 0 5\n5 300 0 0 0 0 0 7")
     .replace("3 4 2 0\n", "3 4 2 0\n4 7 1 0\n5 8 2 0\n6 3 1 0\n7 9 1 0\n")
@@ -151,8 +152,8 @@ CHANGED = {
     ),
     "nan": (section(TRAP, "id4q", (9, np.nan, 1, 1, 1, 1)), r"trapezoid 9 \(byte \d+\) has a NaN"),
     "label": (
-        section(LABELINC, "3i", (1, 1, 24), kind=5),
-        r"label INC 1 .* is label 24 of a list of 23; .*export .* as text",
+        section(LABELINC, "3i", (1, 1, 11), kind=5),
+        r"label INC 1 .* is label number 11; .*agree on 1 to 10 only .*export .* as text",
     ),
     "definition": (
         code(DEFINITIONS) + struct.pack("<q", 1) + b"Odd\0\x01x",
