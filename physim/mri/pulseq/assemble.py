@@ -55,15 +55,16 @@ class _Maker:
     def _new_block(self, row: BlockRow, gradients: dict[str, Gradient | None]) -> Block:
         rf = self.pulses.pulse(row.rf, row.where) if row.rf else None
         adc = self._adc(row.adc, row.where) if row.adc else None
-        events = [event for event in (rf, *gradients.values(), adc) if event is not None]
         if row.extension not in self.extensions:
             self.extensions[row.extension] = extensions_of(row, self.tables)
+        extensions = self.extensions[row.extension]
+        events = [event for event in (rf, *gradients.values(), adc) if event is not None]
         with located(row.where):
-            duration = self._duration(row, events)
-            return Block(duration, rf=rf, adc=adc, **gradients, **self.extensions[row.extension])
+            duration = self._duration(row, [*events, *extensions["triggers"]])
+            return Block(duration, rf=rf, adc=adc, **gradients, **extensions)
 
     def _duration(self, row: BlockRow, events: list) -> int:
-        """As the file says; before 1.4, the longest of the delay and the events."""
+        """As the file says; before 1.4, the longest of the delay, the events and the triggers."""
         if self.tables.version >= EXPLICIT_TIMES:
             if row.duration is None or row.duration < 0:
                 raise InputError("its duration is negative; it must be 0 or more")
@@ -95,9 +96,6 @@ class _Maker:
     def _adc(self, number: int, where: str) -> Adc:
         if number not in self.adcs:
             row: AdcRow = look_up(self.tables.adc, number, "ADC event", where)
-            modulation = (
-                np.asarray(self.shapes.samples(row.phase_shape, row.where)) if row.phase_shape else None
-            )
             with located(row.where):
                 self.adcs[number] = Adc(
                     *(row.samples, row.dwell, row.delay),
@@ -105,6 +103,17 @@ class _Maker:
                     phase_offset=row.phase_offset,
                     frequency_ppm=row.frequency_ppm,
                     phase_ppm=row.phase_ppm,
-                    phase_modulation=modulation,
+                    phase_modulation=self._modulation(row),
                 )
         return self.adcs[number]
+
+    def _modulation(self, row: AdcRow) -> np.ndarray | None:
+        """The phase of each sample of a read-out, rad."""
+        if not row.phase_shape or row.samples < 1:
+            return None
+        phases = self.shapes.samples(row.phase_shape, row.where)
+        if len(phases) != row.samples:
+            raise InputError(
+                f"it has {row.samples} samples, and shape {row.phase_shape} {len(phases)} phases; give one for each"
+            )
+        return phases

@@ -48,7 +48,7 @@ def warn_of_unknown(tables: Tables) -> None:
         warnings.warn(
             f"the extension {' and '.join(unknown)} is unknown here and is left out; known: {', '.join(KNOWN_EXTENSIONS)}",
             PulseqWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

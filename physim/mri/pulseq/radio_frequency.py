@@ -40,6 +40,11 @@ class Pulses:
         magnitude = self._shapes.samples(row.magnitude, row.where)
         times = self._sample_times(row, len(magnitude))
         phase = self._phase(row, len(magnitude))
+        if len(phase) != len(magnitude):
+            raise InputError(
+                f"it has {len(magnitude)} magnitudes and {len(phase)} phases; shape {row.magnitude} and shape {row.phase} "
+                "must be equally long"
+            )
         if row.use not in [use.value for use in Use]:
             raise suggest("use of a pulse", row.use, (use.value for use in Use))
         return Rf(

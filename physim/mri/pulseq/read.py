@@ -19,7 +19,8 @@ def read_pulseq(path: str | Path, signature: Signature = CheckSignature()) -> Se
 
     Gradients come in mT/m of protons, the definition FOV in mm, everything else as in the file. Labels, triggers,
     rotations, soft delays and RF shims are kept on their blocks; of other extensions a `PulseqWarning` tells. Where files
-    before 1.5 do not say how gradients begin and end, and where pulses act, that is reconstructed.
+    before 1.5 do not say how gradients begin and end, and where pulses act, that is reconstructed. Of labels in binary
+    files only the ten counters can be told apart; others are refused.
 
     - `signature`: `CheckSignature()`, or `IgnoreSignature()` for files that were edited after they were signed.
 

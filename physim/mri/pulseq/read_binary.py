@@ -1,7 +1,7 @@
 """Binary files (.bseq) as tables: little-endian numbers in sections with codes. Layout of revision 1.5.2.
 
 Earlier revisions had other layouts and are refused. The specification gives labels as numbers in a list that it does not
-show; `LABEL_NAMES` is the list of the reference writer of this revision.
+show. Published lists agree on the first ten, the counters, and differ behind them: only those ten are read.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ from .versions import Version, require_known
 MAGIC = b"\x01pulseq\x02"
 FIRST_LAYOUT = Version(1, 5, 2)
 CODE = 0xFFFFFFFF << 32  # of a section, to which its number is added
-COUNTERS = "SLC SEG REP AVG SET ECO PHS LIN PAR ACQ TRID"
-FLAGS = "NAV REV SMS REF IMA OFF NOISE PMC NOROT NOPOS NOSCL ONCE"
-LABEL_NAMES = f"{COUNTERS} {FLAGS}".split()
+COUNTERS = ("SLC", "SEG", "REP", "AVG", "SET", "ECO", "PHS", "LIN", "PAR", "ACQ")
 
 Rows = dict[int, Any]
 
@@ -135,12 +133,12 @@ def _shape(source: ByteStream, where: str) -> StoredShape:
 def _label(operation: str):
     def read(source: ByteStream, where: str):
         value, number = source.take("ii")
-        if not 1 <= number <= len(LABEL_NAMES):
+        if not 1 <= number <= len(COUNTERS):
             raise InputError(
-                f"{where} is label {number} of a list of {len(LABEL_NAMES)}; the file has labels of its own, which binary "
-                "files do not name: export the sequence as text (.seq)"
+                f"{where} is label number {number}; binary files do not name labels, and their lists agree on 1 to "
+                f"{len(COUNTERS)} only ({' '.join(COUNTERS)}): export the sequence as text (.seq)"
             )
-        return label(operation, LABEL_NAMES[number - 1], value, where)
+        return label(operation, COUNTERS[number - 1], value, where)
 
     return read
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
 
 import numpy as np
 
@@ -103,18 +103,14 @@ def _blocks(section: Section | None, version: Version, raster: int) -> list[Bloc
 
 def _shapes(section: Section | None) -> dict[int, StoredShape]:
     """Each shape: a line with its id, one with its number of samples, then one number a line."""
-    made: dict[int, StoredShape] = {}
-    starts = [
-        place
-        for place, line in enumerate(section.lines if section is not None else ())
-        if line.words[0].lower() == "shape_id"
-    ]
     lines = section.lines if section is not None else []
+    starts = [place for place, line in enumerate(lines) if line.words[0].lower() == "shape_id"]
     if lines and (not starts or starts[0] != 0):
         raise InputError(
             f"line {lines[0].number} is {' '.join(lines[0].words)!r}; [SHAPES] must begin with 'shape_id 1'"
         )
-    for start, end in pairwise([*starts, len(lines)]):
+    made: dict[int, StoredShape] = {}
+    for start, end in itertools.pairwise([*starts, len(lines)]):
         number, shape = _shape(lines[start:end])
         if number < 1 or number in made:
             raise InputError(f"{shape.where}: its id must be positive and the only {number} of its section")

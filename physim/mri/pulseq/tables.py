@@ -155,4 +155,5 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        told = str(error).startswith(where)
+        raise InputError(str(error) if told else f"{where}: {error}") from error
