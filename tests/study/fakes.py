@@ -85,6 +85,8 @@ def interrupt_second(recipe, index, folder, **options) -> dict:
     """As `make`, but in the middle of the second case somebody presses Ctrl-C."""
     parameters = make(recipe, index, folder, **options)
     if index == 1:
+        # A shell starts its background jobs with this signal ignored, and a suite run there hands that down.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
     return parameters
