@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from physim import mri
+from physim.mri.cartesian import image_grid
 from physim.mri.encode import encode
 from physim_phantoms import Grid, InputError, Phantom
 from tests.helper import nrmse
@@ -94,3 +95,8 @@ def test_a_sequence_that_fills_no_matrix_is_refused():
         mri.scan(patient, mri.Sequence(blocks, {"Matrix": (8, 9), "FOV": (96.0, 96.0)}), SILENT, KEY)
     with pytest.raises(InputError, match="encodes by itself"):
         mri.scan(patient, mri.Sequence(blocks), SILENT, KEY, encoding=mri.Cartesian())
+
+
+def test_a_slice_is_as_thick_as_it_was_asked_for():
+    sequence = S.spoiled_gradient_echo((8, 6), (96.0, 96.0), region=S.Slice(7.0))
+    assert image_grid(sequence).spacing[2] == 7.0

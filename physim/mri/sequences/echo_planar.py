@@ -10,7 +10,7 @@ from typing import Any
 from ..sequence.blocks import Block, Sequence, block
 from ..units import picoseconds
 from .limits import Limits
-from .lines import Slice, Whole, excitation, phase_steps, read_line, require_matrix
+from .lines import Slice, Whole, excitation, phase_steps, read_line, require_matrix, thickness
 from .timing import wait
 
 
@@ -47,7 +47,13 @@ def echo_planar(
     one = train[0].duration + (train[1].duration if lines > 1 else 0)
     shortest = pulse.after_centre + encoding + (lines // 2) * one + line.echo
     pause = wait(0 if te is None else picoseconds(te) - shortest, "te")
-    definitions = {"Name": "EchoPlanar", "Matrix": (columns, lines), "FOV": (width, height), "TE": te}
+    definitions = {
+        "Name": "EchoPlanar",
+        "Matrix": (columns, lines),
+        "FOV": (width, height),
+        "TE": te,
+        **thickness(region),
+    }
     return Sequence([block(rf=pulse.rf, gz=pulse.gradient), block(**made), pause, *train], definitions)
 
 

@@ -13,7 +13,17 @@ from ..sequence.blocks import Block, Sequence, block
 from ..sequence.events import Trapezoid
 from ..units import picoseconds
 from .limits import Limits
-from .lines import Excitation, Line, Slice, Whole, excitation, phase_steps, read_line, require_matrix
+from .lines import (
+    Excitation,
+    Line,
+    Slice,
+    Whole,
+    excitation,
+    phase_steps,
+    read_line,
+    require_matrix,
+    thickness,
+)
 from .timing import wait
 
 
@@ -55,7 +65,10 @@ def spoiled_gradient_echo(
         blocks += _repetition(
             pulse, line, step, steps, float(phase), number >= dummies, (spoiler, tr, te), limits
         )
-    return Sequence(blocks, _definitions("SpoiledGradientEcho", (columns, lines), (width, height), te, tr))
+    return Sequence(
+        blocks,
+        _definitions("SpoiledGradientEcho", (columns, lines), (width, height), te, tr) | thickness(region),
+    )
 
 
 def balanced_ssfp(
@@ -88,7 +101,10 @@ def balanced_ssfp(
         step = steps[max(0, number - dummies)]
         phase = math.pi * ((number + half_pulse) % 2)
         blocks += _repetition(pulse, line, step, steps, phase, number >= dummies, (None, tr, tr / 2), limits)
-    return Sequence(blocks, _definitions("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr))
+    return Sequence(
+        blocks,
+        _definitions("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr) | thickness(region),
+    )
 
 
 def _half(pulse: Excitation, tr: float, limits: Limits) -> list[Block]:

@@ -31,6 +31,11 @@ class Whole:
     duration: float = 100e-6
 
 
+def thickness(region: Slice | Whole) -> dict[str, object]:
+    """The definition that tells an image how thick its slice is, mm; nothing where there is none."""
+    return {"Thickness": region.thickness} if isinstance(region, Slice) else {}
+
+
 class Excitation(NamedTuple):
     """A pulse, the gradient under it, and the moment (cycles/mm) along z that undoes its dephasing."""
 
