@@ -20,6 +20,8 @@ _KERNELS: dict[str, tuple[str, tuple]] = {
     "diffusion_map": ("diffusion", (False,)),
     "direct_sum": ("direct_sum", (True,)),
     "direct_sum_transpose": ("direct_sum", (False,)),
+    "fingerprints": ("fingerprints", (False,)),
+    "fingerprints_tangents": ("fingerprints", (True,)),
     "helical_back_projection": ("helical_back_projection", (True,)),
     "helical_back_projection_transpose": ("helical_back_projection", (False,)),
     "ray_project": ("rays", (True,)),

@@ -26,6 +26,7 @@ FRAME_BYTES, BUFFER_BYTES = 168, 48
 
 INVALID_ARGUMENT = 3
 INT32, FLOAT32, FLOAT64 = 4, 11, 12  # XLA_FFI_DataType
+COMPLEX = {FLOAT32: 15, FLOAT64: 18}  # of numbers whose parts are of that type
 
 
 @intrinsic

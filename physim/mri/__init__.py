@@ -13,6 +13,13 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .graph import Atoms as Atoms
+from .graph import Inversion as Inversion
+from .graph import Train as Train
+from .graph import Winding as Winding
+from .graph import echoes as echoes
+from .graph import fingerprints as fingerprints
+from .graph import truncation_bound as truncation_bound
 from .plot import plot as plot
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature
