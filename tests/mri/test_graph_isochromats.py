@@ -1,4 +1,4 @@
-"""Configuration states against bundles of isochromats by `mri.simulate`: RF spoiling, steady states in front of and behind the gradient."""
+"""Configuration states against bundles of isochromats: RF spoiling, steady states in front of and behind the gradient."""
 
 import jax
 import jax.numpy as jnp
