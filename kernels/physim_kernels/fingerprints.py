@@ -40,7 +40,7 @@ T1, T2, B1, FREQUENCY, START, START_D1 = range(6)
 
 
 @njit(cache=True)
-def _play(groups, states, index, orders, factors, out):
+def play(groups, states, index, orders, factors, out):
     """One repetition, by the intrinsic that fits; P begins one row lower with each repetition, Q one higher.
 
     A group holds P in rows 0 to room − 1, Q in the next `room`, then Z; groups are real and imaginary parts, then those of
@@ -52,44 +52,50 @@ def _play(groups, states, index, orders, factors, out):
     p, q, z = begin + (room - orders - 2 - index) * row, begin + (room + index) * row, begin + 2 * room * row
     count, at, to = min(index + 1, orders), factors.ctypes.data, out.ctypes.data + index * groups * row
     if groups == 1:
-        play_real(like, p, q, z, part, part, at, count, to)
+        play_real(like, p, q, z, 0, 0, 0, part, part, at, count, to)
     elif groups == 2:
-        play_complex(like, p, q, z, part, 2 * part, at, count, to)
+        play_complex(like, p, q, z, 0, 0, 0, part, 2 * part, at, count, to)
     elif groups == 3:
-        play_real_with_tangents(like, p, q, z, part, part, at, count, to)
+        play_real_with_tangents(like, p, q, z, 0, 0, 0, part, part, at, count, to)
     else:
-        play_complex_with_tangents(like, p, q, z, part, 2 * part, at, count, to)
+        play_complex_with_tangents(like, p, q, z, 0, 0, 0, part, 2 * part, at, count, to)
+
+
+@njit(cache=True)
+def set_factors(train, known, tissue, parts, n, factors):
+    """The factors of repetition n, given those of the one before."""
+    flip, phase, tr, te = train
+    if n == 0 or tr[n] != tr[n - 1] or te[n] != te[n - 1]:
+        decays(factors[E1], tr[n], tissue[T1])
+        decays(factors[E2], tr[n], tissue[T2])
+        decays(factors[ECHO], te[n], tissue[T2])
+        squares(factors[D1], tr[n], tissue[T1])
+        squares(factors[D2], tr[n], tissue[T2])
+        squares(factors[ECHO_D2], te[n], tissue[T2])
+    sign = math.cos(phase[n]) if parts == 1 else 1.0
+    if known.shape[0] > 0:
+        factors[SINE], factors[VERSINE] = sign * known[n, 0], known[n, 1]
+    else:
+        sines(factors[SINE], factors[VERSINE], sign * flip[n], tissue[B1])
+    if parts == 2:
+        step = (phase[n + 1] if n + 1 < flip.size else phase[n]) - phase[n]
+        phases(factors[COSINE_W], factors[SINE_W], factors[E2], step, tr[n], tissue[FREQUENCY])
+        phases(factors[COSINE_ECHO], factors[SINE_ECHO], factors[ECHO], 0.0, te[n], tissue[FREQUENCY])
 
 
 @njit(cache=True)
 def _tile(train, known, tissue, orders, parts, factors, states, out):
     """All repetitions for one vector of atoms."""
-    flip, phase, tr, te = train
+    flip = train[0]
     groups = states.shape[0]
     states[:] = 0
     z = 2 * ((states.shape[1] - orders) // 2)
     states[0, z] = tissue[START]
     if groups > 2:
         states[parts, z] = tissue[START_D1]
-    uniform = known.shape[0] > 0
     for n in range(flip.size):
-        if n == 0 or tr[n] != tr[n - 1] or te[n] != te[n - 1]:
-            decays(factors[E1], tr[n], tissue[T1])
-            decays(factors[E2], tr[n], tissue[T2])
-            decays(factors[ECHO], te[n], tissue[T2])
-            squares(factors[D1], tr[n], tissue[T1])
-            squares(factors[D2], tr[n], tissue[T2])
-            squares(factors[ECHO_D2], te[n], tissue[T2])
-        sign = math.cos(phase[n]) if parts == 1 else 1.0
-        if uniform:
-            factors[SINE], factors[VERSINE] = sign * known[n, 0], known[n, 1]
-        else:
-            sines(factors[SINE], factors[VERSINE], sign * flip[n], tissue[B1])
-        if parts == 2:
-            step = (phase[n + 1] if n + 1 < flip.size else phase[n]) - phase[n]
-            phases(factors[COSINE_W], factors[SINE_W], factors[E2], step, tr[n], tissue[FREQUENCY])
-            phases(factors[COSINE_ECHO], factors[SINE_ECHO], factors[ECHO], 0.0, te[n], tissue[FREQUENCY])
-        _play(groups, states, n, orders, factors, out)
+        set_factors(train, known, tissue, parts, n, factors)
+        play(groups, states, n, orders, factors, out)
 
 
 @njit(cache=True)
@@ -134,16 +140,22 @@ def _some(part, shares, train, known, atoms, orders, parts, made):
         _write(train, tissue, parts, out, tile * width, made)
 
 
-@njit(parallel=True, cache=True)
-def fingerprints(atoms, flip, phase, tr, te, orders, made):
-    """Signals (1, atoms, repetitions, 2), or with derivatives in T1 and T2 (3, ...), of atoms (rows as named above, atoms)."""
+@njit(cache=True)
+def kind_of(atoms, flip, phase, tr):
+    """Whether states are real (1) or complex (2), and sines and versed sines of the flip angles where B1 is the same."""
     real, even = in_step(phase, tr)
     still = np.all(atoms[FREQUENCY] == 0)
-    parts = 1 if real and (even or still) else 2
     known = np.empty((0, 2))
     if np.all(atoms[B1] == atoms[B1, 0]):
         half = 0.5 * flip * np.float64(atoms[B1, 0])
         known = np.stack((np.sin(2 * half), 2 * np.sin(half) ** 2), axis=1)
+    return 1 if real and (even or still) else 2, known
+
+
+@njit(parallel=True, cache=True)
+def fingerprints(atoms, flip, phase, tr, te, orders, made):
+    """Signals (1, atoms, repetitions, 2), or with derivatives in T1 and T2 (3, ...), of atoms (rows as named above, atoms)."""
+    parts, known = kind_of(atoms, flip, phase, tr)
     shares = min(PARTS, (atoms.shape[1] + 3) // 4)
     for part in prange(shares):
         _some(np.int64(part), shares, (flip, phase, tr, te), known, atoms, orders, parts, made)

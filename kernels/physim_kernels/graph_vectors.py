@@ -22,7 +22,7 @@ E1, E2, SINE, VERSINE, ECHO, D1, D2, ECHO_D2, COSINE_W, SINE_W, COSINE_ECHO, SIN
 FACTORS = 12
 
 
-class _Atoms(Block):
+class Atoms(Block):
     """Arithmetic on a vector of atoms, and rows of such vectors in memory."""
 
     def __init__(self, builder, element, width: int, bytes_each: int):
@@ -55,13 +55,34 @@ class _Atoms(Block):
         builder.cbranch(builder.icmp_signed("<", following, count), again, after)
         builder.position_at_end(after)
 
+    def sums(self, count, start, body):
+        """`start` plus body(index), vectors each, for 1 ≤ index < count."""
+        builder = self.builder
+        before, test, again, after = (
+            builder.block,
+            *(builder.append_basic_block(n) for n in ("more", "sum", "all")),
+        )
+        builder.branch(test)
+        builder.position_at_end(test)
+        index, totals = builder.phi(I64), [builder.phi(self.vector) for _ in start]
+        builder.cbranch(builder.icmp_signed("<", index, count), again, after)
+        builder.position_at_end(again)
+        made = [self.add(total, part) for total, part in zip(totals, body(index), strict=True)]
+        following = builder.add(index, I64(1))
+        builder.branch(test)
+        for phi, first, then in ((index, I64(1), following), *zip(totals, start, made, strict=True)):
+            phi.add_incoming(first, before)
+            phi.add_incoming(then, builder.block)
+        builder.position_at_end(after)
+        return totals
+
 
 class _RealTurn:
     """States p, q, z: s = p + q, d = A s + B z, p ← E₂ p + d, q ← E₂ q + d, z ← C z + D s."""
 
     parts = 1
 
-    def __init__(self, block: _Atoms, factors):
+    def __init__(self, block: Atoms, factors):
         half = block.constant(-0.5)
         self.block, self.factors = block, factors
         self.e1, self.e2, self.sine, versine = (block.factor(factors, n) for n in (E1, E2, SINE, VERSINE))
@@ -94,7 +115,7 @@ class _ComplexTurn:
 
     parts = 2
 
-    def __init__(self, block: _Atoms, factors):
+    def __init__(self, block: Atoms, factors):
         half = block.constant(-0.5)
         self.block, self.factors = block, factors
         e1, self.sine, versine = (block.factor(factors, n) for n in (E1, SINE, VERSINE))
@@ -140,12 +161,15 @@ class _ComplexTurn:
         return qr, self.block.subtract(self.block.constant(0), qi)
 
 
-def _plus(block: _Atoms, values, factor, others):
+def _plus(block: Atoms, values, factor, others):
     return [block.add(a, block.multiply(factor, b)) for a, b in zip(values, others, strict=True)]
 
 
-def _step(block: _Atoms, turn, factors, sets, out, count) -> None:
-    """Echo, all orders, recovery and winding, for the states and their derivatives in T1 and T2 (`sets`)."""
+def _step(block: Atoms, turn, factors, sets, moves, out, count) -> None:
+    """Echo, all orders, recovery and winding, for the states and their derivatives in T1 and T2 (`sets`).
+
+    `moves`: bytes from where P, Q and Z are to where their orders go; zeros for in place.
+    """
     parts, across = turn.parts, 2 * turn.parts
     d1, d2, echo_d2 = (block.factor(factors, row) for row in (D1, D2, ECHO_D2))
     echoes = [turn.echo([block.load(place) for place in group]) for group in sets]
@@ -154,6 +178,9 @@ def _step(block: _Atoms, turn, factors, sets, out, count) -> None:
     for index, value in enumerate(value for echo in echoes for value in echo):
         block.store(block.at(out, I64(index)), value)
 
+    def moved(group):
+        return [block.builder.add(a, moves[n // parts]) for n, a in enumerate(group)]
+
     def one(index):
         places = [[block.at(address, index) for address in group] for group in sets]
         made = [turn.apply([block.load(place) for place in group]) for group in places]
@@ -161,10 +188,11 @@ def _step(block: _Atoms, turn, factors, sets, out, count) -> None:
             made[1] = made[1][:across] + _plus(block, made[1][across:], d1, made[0][across:])
             made[2] = _plus(block, made[2][:across], d2, made[0][:across]) + made[2][across:]
         for group, values in zip(places, made, strict=True):
-            for place, value in zip(group, values, strict=True):
+            for place, value in zip(moved(group), values, strict=True):
                 block.store(place, value)
 
     block.loop(count, one)
+    sets = [moved(group) for group in sets]
     e1 = block.factor(factors, E1)
     for number, group in enumerate(sets[:2]):
         z = group[across]
@@ -179,24 +207,25 @@ def _step(block: _Atoms, turn, factors, sets, out, count) -> None:
 def _repetition(kind, tangents: bool):
     """An intrinsic that plays one repetition for a vector of atoms.
 
-    `p`, `q`, `z`: addresses of order 0. `part` and `set`: bytes from real to imaginary parts, and from states to their
-    derivatives. `factors`: rows as named above. `out`: takes the echo, real part first, then its derivatives.
+    `p`, `q`, `z`: addresses of order 0, and `to_p` and so on how many bytes further they go. `part` and `derivative`: bytes
+    from real to imaginary parts, and from states to their derivatives. `factors`: rows as named above. `out`: takes the
+    echo, real part first, then its derivatives.
     """
 
     @intrinsic
-    def repetition(context, like, p, q, z, part, derivative, factors, count, out):
+    def repetition(context, like, p, q, z, to_p, to_q, to_z, part, derivative, factors, count, out):
         real = like
-        signature = types.void(real, *(types.int64,) * 8)
+        signature = types.void(real, *(types.int64,) * 11)
 
         def generate(cg, builder, signature, arguments):
-            _, p, q, z, part, derivative, factors, count, out = arguments
-            block = _Atoms(builder, cg.get_value_type(real), WIDTH[real], real.bitwidth // 8)
+            _, p, q, z, *moves, part, derivative, factors, count, out = arguments
+            block = Atoms(builder, cg.get_value_type(real), WIDTH[real], real.bitwidth // 8)
             plain = [builder.add(a, builder.mul(part, I64(n))) for a in (p, q, z) for n in range(kind.parts)]
             sets = [
                 [builder.add(a, builder.mul(derivative, I64(n))) for a in plain]
                 for n in range(3 if tangents else 1)
             ]
-            _step(block, kind(block, factors), factors, sets, out, count)
+            _step(block, kind(block, factors), factors, sets, moves, out, count)
             return cg.get_dummy_value()
 
         return signature, generate

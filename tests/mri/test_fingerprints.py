@@ -91,6 +91,21 @@ def test_derivatives_in_everything_else():
     assert_gradient(loss, np.ones(10) + 0.01 * RNG.standard_normal(10))
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_gradient_in_flip_angles(spoiled):
+    assert physim_kernels.ensure("fingerprints_flip_gradient", np.float64), availability._failed
+    weight = RNG.standard_normal((11, 17))
+    phase = 0.9 * np.arange(17.0) ** 2 if spoiled else np.pi * (np.arange(17) % 2)
+    atoms = Atoms(T1[:11], T2[:11], b1=np.linspace(0.8, 1.1, 11), off_resonance=9.0, t2_prime=0.1)
+
+    def loss(flip):
+        signal = fingerprints(atoms, Train(flip, phase, tr=12e-3, te=3e-3), 6)
+        return (weight * signal.real).sum() + (weight**2 * signal.imag).sum()
+
+    assert_gradient(loss, FLIP[:17])
+
+
 def test_vmap_and_more_atoms_than_one_vector_agree_with_one_by_one():
     train = Train(FLIP, tr=12e-3, te=3e-3)
     together = np.asarray(fingerprints(Atoms(T1, T2), train, 12))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 import physim_kernels
+from physim.core.linear_pair import linear_pair
 from physim_phantoms._checks import InputError, is_concrete, require_range
 
 from .atoms import Atoms
@@ -120,6 +121,15 @@ def _reference_with_tangents(orders: int, case: _Case) -> Complex[Array, "3 atom
     return jnp.stack([signals, by_t1, along(zeros, ones)[1]])
 
 
+def _arguments(orders: int, case: _Case) -> tuple:
+    """What the kernels take: a row for each value of the atoms, the train, and the number of orders as a length."""
+    kept = jnp.exp(-case.delay / case.t1)
+    start = 1 - (1 + case.efficiency) * kept
+    by_t1 = (start - 1) * case.delay / case.t1**2
+    rows = jnp.stack([case.t1, case.t2, case.b1, case.off_resonance, start, by_t1])
+    return rows, case.flip, case.phase, case.tr, case.te, jnp.zeros(orders, jnp.int32)
+
+
 def _by_kernel(name: str, sets: int, reference, orders: int, case: _Case):
     """The compiled kernel on CPUs where there is one for this precision, the reference elsewhere."""
     target = physim_kernels.ensure(name, case.t1.dtype)
@@ -129,13 +139,8 @@ def _by_kernel(name: str, sets: int, reference, orders: int, case: _Case):
     made = jax.ShapeDtypeStruct(shape, jnp.result_type(case.t1.dtype, jnp.complex64))
 
     def compiled(*values):
-        given = _Case(*values)
-        kept = jnp.exp(-given.delay / given.t1)
-        start = 1 - (1 + given.efficiency) * kept
-        start_by_t1 = (start - 1) * given.delay / given.t1**2
-        rows = jnp.stack([given.t1, given.t2, given.b1, given.off_resonance, start, start_by_t1])
         call = jax.ffi.ffi_call(target, made, vmap_method="sequential")
-        signals = call(rows, given.flip, given.phase, given.tr, given.te, jnp.zeros(orders, jnp.int32))
+        signals = call(*_arguments(orders, _Case(*values)))
         return signals[0] if sets == 1 else signals
 
     return jax.lax.platform_dependent(
@@ -161,7 +166,7 @@ def _by_reference(orders: int, primals, tangents):
 
 
 def _derivative(orders: int, primals, tangents):
-    """Along T1 and T2 by the kernel that carries both; along everything else through the reference."""
+    """Along T1, T2 and flip angles by kernels; along everything else through the reference."""
     (case,), (moved,) = primals, tangents
     still = {name: value for name, value in moved._asdict().items() if _is_zero(value)}
     moving = [name for name in _Case._fields if name not in still and name not in ("t1", "t2")]
@@ -174,6 +179,9 @@ def _derivative(orders: int, primals, tangents):
             for name, by in (("t1", by_t1), ("t2", by_t2))
             if name not in still
         )
+    if "flip" in moving:
+        moving.remove("flip")
+        change = change + _FLIPS.apply(orders, tuple(case), moved.flip)
     if moving:
 
         def of_moving(*values):
@@ -182,6 +190,35 @@ def _derivative(orders: int, primals, tangents):
         at, along = ([getattr(c, name) for name in moving] for c in (case, moved))
         change = change + jax.jvp(of_moving, at, along)[1]
     return signals, change
+
+
+def _along_flips(orders: int, case: tuple, change) -> Complex[Array, "atom tr"]:
+    """What a change of the flip angles does to the signals."""
+    whole = _Case(*case)
+    return jax.jvp(lambda flip: _reference(orders, whole._replace(flip=flip)), (whole.flip,), (change,))[1]
+
+
+def _to_flips(orders: int, case: tuple, weights) -> Float[Array, " tr"]:
+    """The transpose, in plain JAX."""
+    whole = _Case(*case)
+    return jax.vjp(lambda flip: _reference(orders, whole._replace(flip=flip)), whole.flip)[1](weights)[0]
+
+
+def _flip_kernel(dtype):
+    """The compiled transpose for a complex precision, or None where there is none."""
+    target = physim_kernels.ensure("fingerprints_flip_gradient", jnp.finfo(dtype).dtype)
+    if target is None:
+        return None
+
+    def call(orders: int, case: tuple, weights):
+        whole = _Case(*case)
+        made = jax.ShapeDtypeStruct(whole.flip.shape, whole.flip.dtype)
+        return jax.ffi.ffi_call(target, made)(weights, *_arguments(orders, whole))
+
+    return call
+
+
+_FLIPS = linear_pair("fingerprint_flips", _along_flips, _to_flips, transpose_kernel=_flip_kernel)
 
 
 def _is_zero(tangent) -> bool:

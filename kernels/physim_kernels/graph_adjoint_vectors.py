@@ -1,0 +1,158 @@
+"""The transpose of one repetition of a fingerprinting train, and what it gives to the flip angle, in machine code (LLVM).
+
+In the words of `graph_vectors`, for the states before a pulse and the sensitivities (barred) of those after its repetition:
+
+    P̄ ← W* P̄ + echo at order 0,  Q̄ ← W Q̄,  Z̄ ← E₁ Z̄,  d̄ = (P̄ − Q̄)/i
+    P̄ ← P̄ + i ū,  Q̄ ← Q̄ − i ū,  ū = (cos α − 1)/2 d̄ − sin α/2 Z̄,  Z̄ ← sin α d̄ + cos α Z̄
+
+and the derivative in α is Σ d̄·(cos α Z − sin α y) − Z̄·(sin α Z + cos α y) over orders.
+"""
+
+# Numba hands an intrinsic its compile context as a first argument that no caller writes.
+# pyright: reportCallIssue=false
+from numba import types
+from numba.extending import intrinsic
+
+from .graph_vectors import COSINE_W, E1, E2, SINE, SINE_W, VERSINE, Atoms
+from .vectors import I64, WIDTH
+
+
+class _Back:
+    """Factors of one repetition, and what real and complex states share."""
+
+    def __init__(self, block: Atoms, factors):
+        self.block = block
+        self.e1, self.e2, self.sine, versine, self.w, self.v = (
+            block.factor(factors, row) for row in (E1, E2, SINE, VERSINE, COSINE_W, SINE_W)
+        )
+        half = block.constant(-0.5)
+        self.half, self.half_sine = block.multiply(half, versine), block.multiply(half, self.sine)
+        self.cosine = block.subtract(block.constant(1), versine)
+
+    def through(self, d, z):
+        """ū and Z̄ before the pulse, from d̄ and Z̄ behind it."""
+        block = self.block
+        return block.sum_of(self.half, d, self.half_sine, z), block.sum_of(self.sine, d, self.cosine, z)
+
+    def to_flip(self, twice_y, z, d, z_bar):
+        """What an order gives to the derivative: its parts go with cos α and with −sin α."""
+        block, half = self.block, self.block.constant(0.5)
+        y = block.multiply(half, twice_y)
+        with_cosine = block.subtract(block.multiply(d, z), block.multiply(z_bar, y))
+        return with_cosine, block.sum_of(d, y, z_bar, z)
+
+
+class _RealBack(_Back):
+    """P = i p and Q = −i q: P̄ and Q̄ likewise."""
+
+    parts = 1
+
+    def apply(self, states, bars, echo):
+        """Sensitivities before the pulse, and what goes to the flip angle."""
+        block = self.block
+        (p, q, z), (p_bar, q_bar, z_bar) = states, bars
+        p_bar, q_bar, z_bar = (
+            block.multiply(e, bar) for e, bar in ((self.e2, p_bar), (self.e2, q_bar), (self.e1, z_bar))
+        )
+        if echo:
+            p_bar = block.add(p_bar, echo[0])
+        d = block.add(p_bar, q_bar)
+        given = self.to_flip(block.add(p, q), z, d, z_bar)
+        u, z_bar = self.through(d, z_bar)
+        return [block.add(p_bar, u), block.add(q_bar, u), z_bar], given
+
+    def passed(self, p_bar):
+        """What order 0 of F₊ gives back to order 1 of F₋*."""
+        return p_bar
+
+
+class _ComplexBack(_Back):
+    """Real parts and imaginary ones."""
+
+    parts = 2
+
+    def apply(self, states, bars, echo):
+        """Sensitivities before the pulse, and what goes to the flip angle."""
+        block, w, v = self.block, self.w, self.v
+        (pr, pi, qr, qi, zr, zi), (a, b, c, d, e, f) = states, bars
+        a, b = block.sum_of(w, a, v, b), block.subtract(block.multiply(w, b), block.multiply(v, a))
+        c, d = block.subtract(block.multiply(w, c), block.multiply(v, d)), block.sum_of(w, d, v, c)
+        e, f = block.multiply(self.e1, e), block.multiply(self.e1, f)
+        if echo:
+            a, b = block.add(a, echo[0]), block.add(b, echo[1])
+        real, imaginary = block.subtract(b, d), block.subtract(c, a)
+        first = self.to_flip(block.subtract(pi, qi), zr, real, e)
+        second = self.to_flip(block.subtract(qr, pr), zi, imaginary, f)
+        u, e = self.through(real, e)
+        t, f = self.through(imaginary, f)
+        bars = [
+            block.subtract(a, t),
+            block.add(b, u),
+            block.add(c, t),
+            block.subtract(d, u),
+            e,
+            f,
+        ]
+        return bars, tuple(block.add(x, y) for x, y in zip(first, second, strict=True))
+
+    def passed(self, real, imaginary):
+        """What order 0 of F₊ gives back to order 1 of F₋*."""
+        return real, self.block.subtract(self.block.constant(0), imaginary)
+
+
+def _back(kind):
+    """An intrinsic that goes back over one repetition for a vector of atoms.
+
+    `p`, `q`, `z`: addresses of the states before the pulse, `p_bar` and so on of the sensitivities of those after its
+    repetition as they are wound: sensitivities before the pulse are left one row higher for P and one lower for Q. `part`
+    and `part_bar`: bytes from real to imaginary parts. `echo`: address of the sensitivity of the echo, as of P₀ behind the
+    pulse. `out`: takes the derivative in the angle.
+    """
+
+    @intrinsic
+    def back(context, like, p, q, z, p_bar, q_bar, z_bar, part, part_bar, factors, echo, count, out):
+        real = like
+        signature = types.void(real, *(types.int64,) * 12)
+
+        def generate(cg, builder, signature, arguments):
+            _, p, q, z, p_bar, q_bar, z_bar, part, part_bar, factors, echo, count, out = arguments
+            block = Atoms(builder, cg.get_value_type(real), WIDTH[real], real.bitwidth // 8)
+            turn, parts = kind(block, factors), kind.parts
+
+            def both(addresses, step):
+                return [builder.add(a, builder.mul(step, I64(n))) for a in addresses for n in range(parts)]
+
+            states, bars = both((p, q, z), part), both((p_bar, q_bar, z_bar), part_bar)
+            _unwind(block, turn, bars)
+            bars = [block.at(a, I64((1, -1, 0)[n // parts])) for n, a in enumerate(bars)]
+            weights = [block.load(block.at(echo, I64(n))) for n in range(parts)]
+
+            def one(index, first):
+                here = [block.at(a, index) for a in bars]
+                values = [block.load(block.at(a, index)) for a in states]
+                made, given = turn.apply(values, [block.load(a) for a in here], weights if first else None)
+                for place, value in zip(here, made, strict=True):
+                    block.store(place, value)
+                return given
+
+            start = one(I64(0), True)
+            sums = block.sums(count, start, lambda index: one(index, False))
+            total = block.subtract(block.multiply(turn.cosine, sums[0]), block.multiply(turn.sine, sums[1]))
+            block.store(out, total)
+            return cg.get_dummy_value()
+
+        return signature, generate
+
+    return back
+
+
+def _unwind(block: Atoms, turn, bars) -> None:
+    """Order 1 of F₋* gets what order 0 of F₊ was made of."""
+    parts = turn.parts
+    first = [block.load(place) for place in bars[:parts]]
+    given = turn.passed(*first)
+    for place, value in zip(bars[parts : 2 * parts], given if parts == 2 else [given], strict=True):
+        block.store(place, block.add(block.load(place), value))
+
+
+back_real, back_complex = _back(_RealBack), _back(_ComplexBack)
