@@ -46,8 +46,9 @@ def fingerprints(
     - `orders`: how many configuration states are kept; see `truncation_bound`.
 
     Source of the sequence: Jiang et al., Magn. Reson. Med. 74 (2015) 1621. On a CPU atoms run side by side in a compiled
-    kernel, two to three times faster where all phases are 0 or π and TRs are equal or off-resonance is zero; derivatives in
-    T1 and T2 cost less than two more runs. What winds otherwise, or diffuses, goes through `echoes`.
+    kernel, about twice as fast where all phases are 0 or π and TRs are equal or off-resonance is zero. Derivatives in T1 and
+    T2 go along in it, the gradient in flip angles has a kernel of its own; what winds otherwise, or diffuses, and other
+    derivatives go through the states in plain JAX.
     Differentiable in everything. Raises `ValueError` for fewer than one order.
 
     Good values: 32 orders, 500 to 1000 TR of 10 to 15 ms, flip angles of 5 to 70°.
