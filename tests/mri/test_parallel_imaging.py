@@ -8,7 +8,7 @@ import pytest
 from physim.mri import reconstruction as recon
 from physim_phantoms import Grid, InputError
 from tests.helper import assert_gradient, nrmse, unchecked
-from tests.mri.coils_of_tests import GRID, brain, coil_samples, maps
+from tests.mri.coils_of_tests import GRID, brain, coil_samples, maps, smooth_brain
 
 MAPS = maps(6)
 SAMPLES = jnp.asarray(coil_samples(brain(), MAPS))
@@ -81,28 +81,30 @@ def test_empty_voxels_help_their_partners():
     assert float(jnp.max(method.g_factor())) <= float(jnp.max(recon.Sense(MAPS, (1, 3, 1)).g_factor()))
 
 
-@pytest.mark.parametrize(("acceleration", "bound"), [((1, 2, 1), 0.02), ((1, 3, 1), 0.06)])
+@pytest.mark.parametrize(("acceleration", "bound"), [((1, 2, 1), 0.01), ((1, 3, 1), 0.02)])
 def test_grappa_is_near_the_full_data(acceleration, bound):
-    calibration = (24, 12, 1)
+    calibration = (24, 14, 1)
+    samples = jnp.asarray(coil_samples(smooth_brain(), MAPS))
     mask = recon.regular_mask(GRID.shape, acceleration, calibration)
-    method = recon.Grappa(acceleration, calibration, tikhonov=1e-6)
-    full = recon.FullySampled().image(SAMPLES, GRID)
-    made = method.image(jnp.where(mask, SAMPLES, 0), GRID)
-    zero_filled = recon.FullySampled().image(jnp.where(mask, SAMPLES, 0), GRID)
+    method = recon.Grappa(acceleration, calibration, kernel=(3, 4, 1), tikhonov=1e-6)
+    full = recon.FullySampled().image(samples, GRID)
+    made = method.image(jnp.where(mask, samples, 0), GRID)
+    zero_filled = recon.FullySampled().image(jnp.where(mask, samples, 0), GRID)
     assert nrmse(made, full) < bound < nrmse(zero_filled, full) / 3
-    completed = method.complete(jnp.where(mask, SAMPLES, 0), GRID)
-    np.testing.assert_array_equal(np.asarray(completed)[:, mask], np.asarray(SAMPLES)[:, mask])
+    completed = method.complete(jnp.where(mask, samples, 0), GRID)
+    np.testing.assert_array_equal(np.asarray(completed)[:, mask], np.asarray(samples)[:, mask])
 
 
 def test_grappa_in_two_directions():
-    grid = Grid((4, 20, 20), (8.0, 2.4, 2.4))
-    image = np.broadcast_to(brain(Grid((20, 20, 1), (2.4, 2.4, 5.0)))[:, :, 0], (4, 20, 20))
-    seen = np.broadcast_to(maps(8, Grid((20, 20, 1), (2.4, 2.4, 5.0)))[:, None, :, :, 0], (8, 4, 20, 20))
+    grid, plane = Grid((4, 20, 20), (8.0, 2.4, 2.4)), Grid((20, 20, 1), (2.4, 2.4, 5.0))
+    along = np.array([0.5, 1.0, 0.9, 0.3])[:, None, None]
+    image = along * smooth_brain(plane)[:, :, 0]
+    seen = np.broadcast_to(maps(8, plane)[:, None, :, :, 0], (8, 4, 20, 20))
     samples = jnp.asarray(coil_samples(image, seen, grid))
     mask = recon.regular_mask(grid.shape, (1, 2, 2), (4, 14, 14))
     method = recon.Grappa((1, 2, 2), (4, 14, 14), kernel=(1, 4, 4), tikhonov=1e-6)
     full = recon.FullySampled().image(samples, grid)
-    assert nrmse(method.image(jnp.where(mask, samples, 0), grid), full) < 0.08
+    assert nrmse(method.image(jnp.where(mask, samples, 0), grid), full) < 0.05
 
 
 def test_espirit_finds_the_maps():
@@ -137,7 +139,7 @@ def test_derivatives_through_sense_and_grappa():
         return jnp.sum(weights * jnp.abs(made) ** 2)
 
     def of_samples(x):
-        made = recon.Grappa((1, 2, 1), (24, 12, 1)).image(start + size * x, GRID)
+        made = recon.Grappa((1, 2, 1), (24, 16, 1), (3, 2, 1)).image(start + size * x, GRID)
         return jnp.sum(weights * jnp.abs(made) ** 2)
 
     assert_gradient(of_maps, jnp.zeros(seen.shape), 1e-5, directions=1)

@@ -136,7 +136,9 @@ def _weights(method: Grappa, block, sources: Offsets) -> Complex[Array, "source 
     gram = jnp.conj(matrix) @ matrix.T
     mean = jnp.trace(gram).real / len(gram)
     damped = gram + jnp.asarray(method.tikhonov, mean.dtype) * mean * jnp.eye(len(gram), dtype=gram.dtype)
-    return jax.scipy.linalg.solve(damped, jnp.conj(matrix) @ wanted.T, assume_a="pos")
+    # Not `solve(assume_a="pos")`: its derivative takes a Hermitian matrix for a symmetric one.
+    factor = jax.scipy.linalg.cho_factor(damped, lower=True)
+    return jax.scipy.linalg.cho_solve(factor, jnp.conj(matrix) @ wanted.T)
 
 
 def _interpolated(lattice, sources: Offsets, acceleration: Triple, target: Triple, weights):

@@ -88,7 +88,7 @@ def _unfold(method: Sense, samples, grid: Grid):
     aliased = _stacked(images, method.acceleration)[:, 0]
     gram, _, stacked = _normal_matrix(maps, method)
     matched = jnp.einsum("cf...,c...->...f", jnp.conj(stacked), aliased)
-    factor = jnp.linalg.cholesky(gram)
+    factor = _factor(gram)
     solve = jax.scipy.linalg.cho_solve
     image = solve((factor, True), matched[..., None])
     # One step of refinement: normal equations square the condition number.
@@ -102,7 +102,8 @@ def _g_factor(method: Sense):
     if method.noise_covariance is not None:
         maps = whitened(maps, method.noise_covariance)
     gram, plain, _ = _normal_matrix(maps, method)
-    inverse = jnp.linalg.inv(gram)
+    eye = jnp.broadcast_to(jnp.eye(gram.shape[-1], dtype=gram.dtype), gram.shape)
+    inverse = jax.scipy.linalg.cho_solve((_factor(gram), True), eye)
     variance = jnp.einsum("...ij,...jk,...ki->...i", inverse, plain, inverse).real
     own = jnp.diagonal(plain, axis1=-2, axis2=-1).real
     g = jnp.sqrt(jnp.maximum(variance * own, 0))
@@ -119,6 +120,14 @@ def _normal_matrix(maps, method: Sense):
     diagonal = damping + jnp.where(power > 0, 0, 1)
     gram = plain + diagonal[..., None] * jnp.eye(plain.shape[-1], dtype=plain.dtype)
     return gram, plain, stacked
+
+
+def _factor(gram):
+    """Cholesky factors; NaN where rounding alone keeps the matrix from being singular."""
+    factor = jnp.linalg.cholesky(gram)
+    own, diagonal = (jnp.diagonal(matrix, axis1=-2, axis2=-1).real for matrix in (factor, gram))
+    told_apart = jnp.all(own**2 > 30 * jnp.finfo(own.dtype).eps * diagonal, axis=-1)
+    return jnp.where(told_apart[..., None, None], factor, jnp.nan)
 
 
 def _stacked(images, acceleration: Triple):
