@@ -4,6 +4,8 @@
 equations of ideal sequences, which make an image of a whole patient in a moment.
 """
 
+from . import maps as maps
+from . import reconstruction as reconstruction
 from . import sequences as sequences
 from .bloch import FourthOrder as FourthOrder
 from .bloch import Midpoint as Midpoint
