@@ -81,17 +81,18 @@ def test_empty_voxels_help_their_partners():
     assert float(jnp.max(method.g_factor())) <= float(jnp.max(recon.Sense(MAPS, (1, 3, 1)).g_factor()))
 
 
-@pytest.mark.parametrize(("acceleration", "bound"), [((1, 2, 1), 0.01), ((1, 3, 1), 0.02)])
-def test_grappa_is_near_the_full_data(acceleration, bound):
-    calibration = (24, 14, 1)
-    samples = jnp.asarray(coil_samples(smooth_brain(), MAPS))
-    mask = recon.regular_mask(GRID.shape, acceleration, calibration)
-    method = recon.Grappa(acceleration, calibration, kernel=(3, 4, 1), tikhonov=1e-6)
-    full = recon.FullySampled().image(samples, GRID)
-    made = method.image(jnp.where(mask, samples, 0), GRID)
-    zero_filled = recon.FullySampled().image(jnp.where(mask, samples, 0), GRID)
-    assert nrmse(made, full) < bound < nrmse(zero_filled, full) / 3
-    completed = method.complete(jnp.where(mask, samples, 0), GRID)
+@pytest.mark.parametrize(("acceleration", "kernel"), [((1, 2, 1), (3, 4, 1)), ((1, 3, 1), (3, 2, 1))])
+def test_grappa_is_near_the_full_data(acceleration, kernel):
+    grid, calibration = Grid((48, 48, 1), (1.0, 1.0, 5.0)), (48, 16, 1)
+    samples = jnp.asarray(coil_samples(smooth_brain(grid), maps(8, grid), grid))
+    mask = recon.regular_mask(grid.shape, acceleration, calibration)
+    acquired = jnp.where(mask, samples, 0)
+    method = recon.Grappa(acceleration, calibration, kernel, tikhonov=1e-6)
+    full = recon.FullySampled().image(samples, grid)
+    made, zero_filled = method.image(acquired, grid), recon.FullySampled().image(acquired, grid)
+    assert nrmse(made, full) < 0.004
+    assert nrmse(made, full) < nrmse(zero_filled, full) / 8
+    completed = method.complete(acquired, grid)
     np.testing.assert_array_equal(np.asarray(completed)[:, mask], np.asarray(samples)[:, mask])
 
 

@@ -135,7 +135,9 @@ def _weights(method: Grappa, block, sources: Offsets) -> Complex[Array, "source 
     wanted = at((0, 0, 0)).reshape(block.shape[0], -1)
     gram = jnp.conj(matrix) @ matrix.T
     mean = jnp.trace(gram).real / len(gram)
-    damped = gram + jnp.asarray(method.tikhonov, mean.dtype) * mean * jnp.eye(len(gram), dtype=gram.dtype)
+    # Never below rounding, so that the factors exist.
+    share = jnp.asarray(method.tikhonov, mean.dtype) + len(gram) * jnp.finfo(mean.dtype).eps
+    damped = gram + share * mean * jnp.eye(len(gram), dtype=gram.dtype)
     # Not `solve(assume_a="pos")`: its derivative takes a Hermitian matrix for a symmetric one.
     factor = jax.scipy.linalg.cho_factor(damped, lower=True)
     return jax.scipy.linalg.cho_solve(factor, jnp.conj(matrix) @ wanted.T)
