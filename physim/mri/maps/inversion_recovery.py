@@ -113,9 +113,14 @@ def _recovery(choices, times, mask) -> Recovery:
     log_t1, offset, swing = fit(
         lambda p: p[1] + p[2] * jnp.exp(-times * jnp.exp(-p[0])), start, signals, STEPS
     )
+    if len(choices) > 1:
+        # Magnitudes before any null look the same the other way up: after an inversion signals rise.
+        upward = jnp.where(swing > 0, -scale, scale)
+    else:
+        upward = scale
     seen = mask & jnp.any(signals != 0, axis=0).reshape(mask.shape)
     shaped = lambda value: jnp.where(seen, value.reshape(mask.shape), 0)
-    return Recovery(shaped(jnp.exp(log_t1)), shaped(offset * scale), shaped(swing * scale))
+    return Recovery(shaped(jnp.exp(log_t1)), shaped(offset * upward), shaped(swing * upward))
 
 
 def _linear(signals, times, t1):

@@ -30,6 +30,7 @@ class Penalty(Protocol):
         self, encoding: Encoding, samples: Complex[Array, "coil ..."], iterations: int
     ) -> Complex[Array, "x y z"]:
         """The image that minimises ½ ‖E m − s‖² plus the penalty."""
+        ...
 
 
 class TotalVariation(eqx.Module):

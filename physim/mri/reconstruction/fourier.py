@@ -19,14 +19,14 @@ from ..encode import decode, encode
 
 def fourier(images: Complex[Array, "coil x y z"]) -> Complex[Array, "coil kx ky kz"]:
     """Unitary transform of every coil's image."""
-    shape = images.shape[1:]
-    return jax.vmap(lambda image: encode(image, Grid(shape), shape))(images) / math.sqrt(math.prod(shape))
+    x, y, z = shape = images.shape[1:]
+    return jax.vmap(lambda image: encode(image, Grid(shape), (x, y, z)))(images) / math.sqrt(math.prod(shape))
 
 
 def inverse_fourier(samples: Complex[Array, "coil kx ky kz"]) -> Complex[Array, "coil x y z"]:
     """The inverse, and the adjoint, of `fourier`."""
-    shape = samples.shape[1:]
-    return jax.vmap(lambda one: decode(one, Grid(shape), shape))(samples) * math.sqrt(math.prod(shape))
+    x, y, z = shape = samples.shape[1:]
+    return jax.vmap(lambda one: decode(one, Grid(shape), (x, y, z)))(samples) * math.sqrt(math.prod(shape))
 
 
 def normalised(samples: Complex[Array, "..."], grid: Grid) -> Complex[Array, "..."]:

@@ -42,8 +42,8 @@ class Sense(eqx.Module):
 
     def __check_init__(self):
         require_sensitivities(self.sensitivities)
-        coils, *matrix = self.sensitivities.shape
-        require_acceleration(tuple(matrix), self.acceleration)
+        coils, x, y, z = self.sensitivities.shape
+        require_acceleration((x, y, z), self.acceleration)
         folds = math.prod(self.acceleration)
         if folds > coils:
             raise InputError(
