@@ -30,10 +30,22 @@ def biot_savart(point, radius):
         return np.cross(dl, r)[part] / np.linalg.norm(r) ** 3
 
     options = {"epsabs": 1e-14, "epsrel": 1e-13, "limit": 400}
-    return np.array([quad(integrand, -np.pi, np.pi, args=(i,), **options)[0] for i in range(3)]) * radius / (2 * np.pi)
+    return (
+        np.array([quad(integrand, -np.pi, np.pi, args=(i,), **options)[0] for i in range(3)])
+        * radius
+        / (2 * np.pi)
+    )
 
 
-POINTS = [[1, 2, 3], [30, 0, 10], [0, 49, 2], [60, 20, -40], [0.01, 0.0, 20], [-300, 200, 500], [0.0, 51.0, -0.5]]
+POINTS = [
+    [1, 2, 3],
+    [30, 0, 10],
+    [0, 49, 2],
+    [60, 20, -40],
+    [0.01, 0.0, 20],
+    [-300, 200, 500],
+    [0.0, 51.0, -0.5],
+]
 
 
 @pytest.mark.parametrize(("precise", "tolerance"), [(True, 1e-11), (False, 2e-6)])
@@ -45,7 +57,9 @@ def test_equals_the_integral_everywhere(precise, tolerance):
         made = np.asarray(relative_field(points, *loop))[:, 0].T
     for ours, point in zip(made, POINTS, strict=True):
         truth = biot_savart(np.array(point, float), 50.0)
-        assert np.linalg.norm(ours - truth) < tolerance * np.linalg.norm(truth) * (8 if 48 < abs(point[1]) < 52 else 1)
+        assert np.linalg.norm(ours - truth) < tolerance * np.linalg.norm(truth) * (
+            8 if 48 < abs(point[1]) < 52 else 1
+        )
 
 
 @pytest.mark.usefixtures("x64")
@@ -124,7 +138,9 @@ def test_sensitivity_is_what_reciprocity_says_and_has_derivatives():
     assert_gradient(place, loops.centre)
 
 
-@pytest.mark.parametrize("array", [mri.head_array(8), mri.head_array(32), mri.body_array(16), mri.body_array(5)])
+@pytest.mark.parametrize(
+    "array", [mri.head_array(8), mri.head_array(32), mri.body_array(16), mri.body_array(5)]
+)
 def test_arrays_surround_and_are_scaled(array):
     middle = np.asarray(array.sensitivity(jnp.zeros((1, 3))))[:, 0]
     assert np.sqrt(np.sum(np.abs(middle) ** 2)) == pytest.approx(1.0, rel=1e-5)
@@ -144,7 +160,9 @@ def test_a_ring_of_eight_is_the_same_from_each_side():
     for turn in range(8):
         np.testing.assert_allclose(np.roll(np.roll(seen, turn, 0), turn, 1), seen, rtol=2e-5)
     phase = np.angle(np.asarray(array.sensitivity(jnp.zeros((1, 3))))[:, 0])
-    np.testing.assert_allclose(np.diff(np.unwrap(phase)), -np.pi / 4, atol=1e-5)  # exp(-i φ) of the coil's azimuth
+    np.testing.assert_allclose(
+        np.diff(np.unwrap(phase)), -np.pi / 4, atol=1e-5
+    )  # exp(-i φ) of the coil's azimuth
 
 
 def test_maps_are_interpolated_and_held_beyond():

@@ -17,3 +17,9 @@ from .receive import Maps as Maps
 from .receive import Receive as Receive
 from .receive import Uniform as Uniform
 from .receive import sensitivity_maps as sensitivity_maps
+from .transmit import DielectricSphere as DielectricSphere
+from .transmit import NominalTransmit as NominalTransmit
+from .transmit import Transmit as Transmit
+from .transmit import TransmitLoops as TransmitLoops
+from .transmit import TransmitMap as TransmitMap
+from .transmit import birdcage as birdcage

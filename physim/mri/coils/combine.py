@@ -91,7 +91,9 @@ class Adaptive(Combination):
         """vᴴ I with v the dominant eigenvector, of length 1."""
         white = prewhiten(images, self.covariance)
         strongest = jnp.argmax(jnp.sum(jnp.abs(white) ** 2, axis=(1, 2, 3)))
-        covariance = jax.vmap(jax.vmap(lambda a: _blurred(a, self.size)))(white[:, None] * jnp.conj(white)[None])
+        covariance = jax.vmap(jax.vmap(lambda a: _blurred(a, self.size)))(
+            white[:, None] * jnp.conj(white)[None]
+        )
         matrix = jnp.moveaxis(covariance, (0, 1), (-2, -1))
         _, vectors = jnp.linalg.eigh(matrix)
         weight = jnp.moveaxis(vectors[..., -1], -1, 0)
