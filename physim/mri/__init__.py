@@ -7,15 +7,12 @@ equations of ideal sequences, which make an image of a whole patient in a moment
 from . import sequences as sequences
 from .bloch import FourthOrder as FourthOrder
 from .bloch import Midpoint as Midpoint
-from .coils import Adaptive as Adaptive
 from .coils import DielectricSphere as DielectricSphere
 from .coils import Loops as Loops
 from .coils import Maps as Maps
 from .coils import NoiseCovariance as NoiseCovariance
 from .coils import NominalTransmit as NominalTransmit
 from .coils import Receive as Receive
-from .coils import Roemer as Roemer
-from .coils import RootSumOfSquares as RootSumOfSquares
 from .coils import Transmit as Transmit
 from .coils import TransmitLoops as TransmitLoops
 from .coils import TransmitMap as TransmitMap
@@ -25,7 +22,6 @@ from .coils import birdcage as birdcage
 from .coils import body_array as body_array
 from .coils import body_noise as body_noise
 from .coils import head_array as head_array
-from .coils import prewhiten as prewhiten
 from .coils import sensitivity_maps as sensitivity_maps
 from .contrasts import Contrast as Contrast
 from .contrasts import InversionRecovery as InversionRecovery

@@ -1,17 +1,12 @@
-"""Coils: what a scanner receives with and transmits with, their noise, and their images made into one."""
+"""Coils: what a scanner receives with and transmits with, and their noise."""
 
 from .arrays import body_array as body_array
 from .arrays import head_array as head_array
-from .combine import Adaptive as Adaptive
-from .combine import Combination as Combination
-from .combine import Roemer as Roemer
-from .combine import RootSumOfSquares as RootSumOfSquares
 from .covariance import Covariance as Covariance
 from .covariance import NoiseCovariance as NoiseCovariance
 from .covariance import Uncorrelated as Uncorrelated
 from .covariance import body_noise as body_noise
 from .covariance import coloured_noise as coloured_noise
-from .covariance import prewhiten as prewhiten
 from .receive import Loops as Loops
 from .receive import Maps as Maps
 from .receive import Receive as Receive

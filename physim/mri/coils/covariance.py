@@ -1,4 +1,4 @@
-"""Thermal noise of several coils: how they share it, and how to take that apart again."""
+"""Thermal noise of several coils: how they share it."""
 
 from __future__ import annotations
 
@@ -92,21 +92,6 @@ def coloured_noise(
     white = jax.lax.complex(parts[0], parts[1])
     # Uncorrelated noise needs no product: its bits are those that one coil always had.
     return white if isinstance(covariance, Uncorrelated) else _times(_factor(covariance, count, white), white)
-
-
-def prewhiten(
-    samples: Complex[Array, "coil *sample"], covariance: Covariance
-) -> Complex[Array, "coil *sample"]:
-    """Virtual coils L⁻¹ s whose noise is uncorrelated and of unit level; Ψ = L Lᴴ.
-
-    For samples and for sensitivity maps alike: reconstructions that treat all coils alike are then optimal.
-    Source: Pruessmann et al., Magn. Reson. Med. 46 (2001) 638. Raises `ValueError` for another number of coils.
-
-    Good values: `mri.prewhiten(raw.samples, scanner.noise_covariance)`.
-    """
-    factor = _factor(covariance, samples.shape[0], samples)
-    flat = samples.reshape(samples.shape[0], -1)
-    return jax.scipy.linalg.solve_triangular(factor, flat, lower=True).reshape(samples.shape)
 
 
 def body_noise(

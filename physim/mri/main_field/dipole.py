@@ -38,8 +38,8 @@ def susceptibility_field(
     - `background`: susceptibility of everything beyond the grid, ppm; what is uniform everywhere shifts nothing.
 
     Times γ/2π B₀ (42.58 Hz per ppm and tesla) it is an off-resonance. Differentiable and linear in the map. Memory is
-    about 60 bytes a voxel in float32: two axes are padded one plane at a time. Raises `ValueError` for a wrong shape, NaN, or a direction
-    of no length.
+    about 60 bytes a voxel in float32: two axes are padded one plane at a time.
+    Raises `ValueError` for a wrong shape, NaN, or a direction of no length.
 
     Good values: `mri.susceptibility_field(patient)`, on a grid with some air round the head; the neck must go on below
     what you look at, since it is air that lies beyond the grid.
