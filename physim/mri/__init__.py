@@ -29,6 +29,7 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encoding import Nufft as Nufft
 from .main_field import FieldMap as FieldMap
 from .main_field import Homogeneous as Homogeneous
 from .main_field import Shim as Shim
