@@ -82,8 +82,10 @@ def gradient_echoes(
     te: float,
     tr: float,
     limits: Limits,
+    name: str = "tr",
 ) -> list[Block]:
-    """One repetition for each of the pulses: pulse, encoding, read-out, ending; TE and TR in s, alike in all.
+    """One repetition for each of the pulses: pulse, encoding, read-out, ending; TE and TR in s, alike in all; `name` is what
+    a caller calls TR.
 
     Phases are those of pulse and receiver, rad. The pulses may differ in amplitude only.
     """
@@ -92,14 +94,14 @@ def gradient_echoes(
     befores = np.array([np.asarray(one.before) + (0.0, 0.0, rephasing) for one in readouts])
     encoding = lobes.length(np.abs(befores).max(axis=0))
     ending = lobes.length(np.abs([one.after for one in readouts]).max(axis=0))
-    first, length = pulses[0], require_raster("tr", tr, limits.raster)
+    first, length = pulses[0], require_raster(name, tr, limits.raster)
     pause = wait(picoseconds(te) - first.after_centre - encoding - readouts[0].echo, "te", limits)
     spent = first.duration + encoding + pause.duration + max(one.duration for one in readouts) + ending
     blocks: list[Block] = []
     for pulse, phase, readout, moments, read in zip(pulses, phases, readouts, befores, reads, strict=True):
         blocks += [pulse.play(phase), lobes.block(tuple(moments), encoding), pause]
         blocks += readout.play(phase, read)
-        blocks += [lobes.block(readout.after, ending), wait(length - spent, "tr", limits)]
+        blocks += [lobes.block(readout.after, ending), wait(length - spent, name, limits)]
     return blocks
 
 
