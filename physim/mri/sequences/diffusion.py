@@ -11,7 +11,7 @@ from physim_phantoms._checks import InputError, require_range
 
 from ..sequence.blocks import Block, Sequence
 from ..sequence.events import Trapezoid, Use
-from ..units import RATE_PER_GRADIENT, picoseconds, seconds
+from ..units import RATE_PER_GRADIENT, seconds
 from .echo_planar import echo_train
 from .gradient_echo import described
 from .limits import Limits
