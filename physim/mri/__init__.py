@@ -35,6 +35,7 @@ from .main_field import Homogeneous as Homogeneous
 from .main_field import Shim as Shim
 from .main_field import SusceptibilityField as SusceptibilityField
 from .main_field import susceptibility_field as susceptibility_field
+from .patient_spins import spins_in as spins_in
 from .plot import plot as plot
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature

@@ -118,8 +118,8 @@ class TransmitLoops(Transmit):
 
     - `loops`: with the complex current of each. - `reference`: where the field is nominal, mm.
 
-    The quasi-static field; in the body at 3 T and
-    above, waves add to it. Raises `ValueError` if the loops make no field at the reference.
+    The quasi-static field; in the body at 3 T and above, waves add to it.
+    Raises `ValueError` if the loops make no field at the reference.
 
     Good values: `mri.TransmitLoops(mri.birdcage(8))`.
     """
