@@ -45,9 +45,7 @@ def spin_echo_train(
     """
     spacing = require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
     first = without_gradient(hard_pulse(excitation), limits)
-    second = without_gradient(
-        hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING), limits
-    )
+    second = without_gradient(hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING), limits)
     adc = Adc(samples, dwell_time(samples, dwell, limits))
     before = wait(spacing // 2 - first.after_centre - second.before_centre, "echo_spacing", limits)
     delay = spacing // 2 - second.after_centre - adc.end // 2

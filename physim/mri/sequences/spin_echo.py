@@ -84,9 +84,7 @@ def turbo_spin_echo(
     """
     require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
     flips = _flips(refocusing, echo_train)
-    train = Train(
-        matrix, field_of_view, echo_spacing, flips, region, dwell, crushers, "echo_spacing", limits
-    )
+    train = Train(matrix, field_of_view, echo_spacing, flips, region, dwell, crushers, "echo_spacing", limits)
     order = _order(train.lines, echo_train, _echo_of(te, echo_spacing, echo_train))
     blocks = _shots(train, order, tr, preparation, dummies)
     return Sequence(blocks, train.definitions("TurboSpinEcho", te, tr))
@@ -115,9 +113,7 @@ class Train:
         half, pulse, refocusing = self.spacing // 2, self.pulse, self.refocusing
         line, lobes, limits = self.line, self.lobes, self.limits
         first = (self.before - line.rewinding, 0.0, pulse.rephasing + self.crusher)
-        beside = lobes.length(
-            [self.after, self.before, abs(self.steps).max(), pulse.rephasing, self.crusher]
-        )
+        beside = lobes.length([self.after, self.before, abs(self.steps).max(), pulse.rephasing, self.crusher])
         dephasing = lobes.block(first, lobes.length(first))
         spent = pulse.after_centre + dephasing.duration + refocusing.before_centre
         blocks = [pulse.play(), dephasing, wait(half - spent, self.name, limits)]
