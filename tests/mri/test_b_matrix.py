@@ -55,7 +55,7 @@ def test_every_gradient_of_a_sequence_counts_as_quadrature_says():
                 rate[:, axis] += GAMMA * np.interp(time, start + t, v, left=0, right=0)
     seconds = time / 1e12
     k = cumulative_trapezoid(rate, seconds, axis=0, initial=0)
-    first, middle, last = (int(round(at * 1e6)) for at in (begin, turn, echo))
+    first, middle, last = (round(at * 1e6) for at in (begin, turn, echo))
     k = k - k[first]
     k[middle:] -= 2 * k[middle]
     products = k[:, :, None] * k[:, None, :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence as Several
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _weighting(b_value: float, early: int, late: int, between: int, limits: Limi
 
 def _along(lobe: Trapezoid, direction: np.ndarray) -> Block:
     """The gradient on all axes that it has a part on."""
-    parts = {
+    parts: dict[str, Any] = {
         axis: Trapezoid(lobe.amplitude * float(part), lobe.rise, lobe.flat, lobe.fall)
         for axis, part in zip(("gx", "gy", "gz"), direction, strict=True)
         if part and lobe.amplitude

@@ -97,7 +97,7 @@ def slr_pulse(
     response = np.abs(np.fft.fft(taps, FINER * STEPS))
     beyond = response.max() if flip_angle > 0.9 * math.pi else abs(taps.sum())
     b = taps * min(math.sin(flip_angle / 2), 1 - 1e-7) / beyond
-    flips = hard_pulses(1j * b).real
+    flips = np.real(hard_pulses(1j * b))
     length = on_raster(duration, 2 * RF_RASTER)
     times = np.arange(0, length + 1, RF_RASTER, dtype=np.int64)
     middles = (np.arange(STEPS) + 0.5) * length / STEPS
