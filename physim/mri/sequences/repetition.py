@@ -92,7 +92,7 @@ def gradient_echoes(
     """
     lobes = Lobes(limits)
     rephasing = pulses[0].rephasing
-    befores = np.array([np.asarray(one.before) + (0.0, 0.0, rephasing) for one in readouts])
+    befores = np.array([one.before for one in readouts]) + np.array([0.0, 0.0, rephasing])
     encoding = lobes.length(np.abs(befores).max(axis=0))
     ending = lobes.length(np.abs(np.array([one.after for one in readouts])).max(axis=0))
     first, length = pulses[0], require_raster(name, tr, limits.raster)

@@ -36,7 +36,8 @@ def spin_echo(
 ) -> Sequence:
     """A Cartesian spin echo, one line per TR: 90°ₓ, then 180°ᵧ between crushers.
 
-    - `matrix`, `field_of_view` (mm): along x and y. - `te`, `tr`: s, from the middle of the excitation; TE is a multiple of 20 µs.
+    - `matrix`, `field_of_view` (mm): along x and y.
+    - `te`, `tr`: s, from the middle of the excitation; TE is a multiple of 20 µs.
     - `preparation`: `Inversion(ti)`, `FatSaturation()` or None. - `crushers`: cycles across the slice on each side of 180°,
       across a column where there is no slice. - `dummies`: repetitions without read-out before the first.
 
@@ -174,7 +175,8 @@ def _echo_of(te: float, echo_spacing: float, echo_train: int) -> int:
     if abs(number - round(number)) > 1e-6 or not 1 <= round(number) <= echo_train:
         nearest = min(max(1, round(number)), echo_train) * echo_spacing
         raise InputError(
-            f"te is {te * 1e3:g} ms, but echoes come every {echo_spacing * 1e3:g} ms up to {echo_train * echo_spacing * 1e3:g} ms; "
+            f"te is {te * 1e3:g} ms, but echoes come every {echo_spacing * 1e3:g} ms "
+            f"up to {echo_train * echo_spacing * 1e3:g} ms; "
             f"write te={nearest:.9g}, or another echo_spacing"
         )
     return round(number) - 1
