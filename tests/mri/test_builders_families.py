@@ -64,7 +64,7 @@ def test_magnetisation_preparation_times():
     for axis, place in enumerate((2, 0, 1)):
         steps = grid_steps(shape[axis], view[axis])
         wanted = np.moveaxis(
-            np.broadcast_to(steps, np.delete((6, 4, 8), place).tolist() + [len(steps)]), -1, place
+            np.broadcast_to(steps, [*np.delete((6, 4, 8), place).tolist(), len(steps)]), -1, place
         )
         assert np.allclose(k[..., axis], wanted, rtol=0, atol=1e-11)
 
@@ -114,4 +114,4 @@ def test_shinnar_le_roux_pulse_has_its_profile():
     spins = mri.Isochromats(np.zeros((6, 3)), off_resonance=offsets)
     state = np.asarray(mri.magnetisation(spins, mri.compile_sequence(mri.Sequence([mri.block(rf=rf)]))))
     assert np.all(state[2, -1, :3] < -0.98)
-    assert np.all(state[2, -1, 3:] > 0.98)
+    assert np.all(state[2, -1, 3:] > 0.99)

@@ -41,7 +41,8 @@ def spin_echo_train(
 ) -> Sequence:
     """Carr-Purcell-Meiboom-Gill: 90°ₓ, then 180°ᵧ pulses `echo_spacing` s apart, a read-out about each echo, no gradients.
 
-    Times count between the middles of the pulses; the spacing is a multiple of 20 µs. Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
+    Times count between the middles of the pulses; the spacing is a multiple of 20 µs.
+    Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
     """
     spacing = require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
     first = without_gradient(hard_pulse(excitation), limits)

@@ -45,7 +45,7 @@ class LinearPhase(Phase):
     def filter(
         self, steps: int, time_bandwidth: float, ripples: tuple[float, float]
     ) -> Float[np.ndarray, " step"]:
-        """Least squares."""
+        """Equal ripples."""
         return _low_pass(steps, time_bandwidth, *ripples, _transition(*ripples) / time_bandwidth)
 
 
@@ -95,7 +95,7 @@ def slr_pulse(
     taps = profile.filter(STEPS, time_bandwidth, ripples)
     # The largest |B| is that of the nominal angle: |A|² = 1 − |B|² must not fall below zero anywhere.
     response = np.abs(np.fft.fft(taps, FINER * STEPS))
-    beyond = response.max() if flip_angle > 0.9 * math.pi else abs(taps.sum())
+    beyond = max(1.0, float(response.max())) if flip_angle > 0.9 * math.pi else 1.0
     b = taps * min(math.sin(flip_angle / 2), 1 - 1e-7) / beyond
     flips = np.real(hard_pulses(1j * b))
     length = on_raster(duration, 2 * RF_RASTER)
@@ -176,8 +176,8 @@ def _transition(passband: float, stopband: float) -> float:
 
 
 def _low_pass(steps: int, time_bandwidth: float, passband: float, stopband: float, width: float):
-    """A linear-phase filter of an odd length by least squares, passband to (1 − w) b/2, stopband from (1 + w) b/2."""
-    from scipy.signal import firls
+    """A linear-phase filter with equal ripples (Parks and McClellan), passband to (1 − w) b/2, stopband from (1 + w) b/2."""
+    from scipy.signal import remez
 
     if not 0 < width < 1:
         raise InputError(
@@ -185,4 +185,4 @@ def _low_pass(steps: int, time_bandwidth: float, passband: float, stopband: floa
             "raise time_bandwidth or the ripples"
         )
     edges = np.array([0, (1 - width) * time_bandwidth / 2, (1 + width) * time_bandwidth / 2, steps / 2])
-    return firls(steps, edges / (steps / 2), [1, 1, 0, 0], weight=[1, passband / stopband])
+    return remez(steps, edges, [1, 0], weight=[1, passband / stopband], fs=steps, maxiter=200)
