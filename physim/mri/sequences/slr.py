@@ -62,6 +62,9 @@ class MinimumPhase(Phase):
         doubled = 2 * ripples[0], ripples[1] ** 2 / 2
         width = 0.5 * _transition(*doubled) / time_bandwidth
         squared = _low_pass(2 * steps - 1, 2 * time_bandwidth, *doubled, width)
+        # Raised until no ripple of the stopband is negative: only then has it a square root.
+        centred = np.exp(2j * np.pi * np.arange(FINER * steps) * (steps - 1) / (FINER * steps))
+        squared[steps - 1] -= 1.01 * np.real(np.fft.fft(squared, FINER * steps) * centred).min()
         return minimum_phase(squared, n_fft=FINER * len(squared))
 
 
