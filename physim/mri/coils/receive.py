@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -69,7 +70,7 @@ class Loops(Receive):
     radius: Float[Array, " coil"]
     current: Complex[Array, " coil"]
 
-    def __init__(self, centre, normal, radius, current=1.0):
+    def __init__(self, centre, normal, radius, current: Any = 1.0):
         dtype = jnp.result_type(float)
         self.centre, given = _points("centre", centre, dtype), _points("normal", normal, dtype)
         count = self.centre.shape[0]

@@ -74,9 +74,10 @@ def _walsh(images, width: int):
         edges[axis] = (reach, reach)
         padded = jnp.pad(covariance, edges)
         count = covariance.shape[axis]
-        covariance = sum(
+        moved = [
             jax.lax.slice_in_dim(padded, start, start + count, axis=axis) for start in range(2 * reach + 1)
-        )
+        ]
+        covariance = sum(moved, jnp.zeros((), padded.dtype))
     vectors = jnp.linalg.eigh(covariance)[1][..., -1]
     return jnp.moveaxis(_referred(vectors), -1, 0)
 

@@ -19,13 +19,15 @@ from ..encode import decode, encode
 
 def fourier(images: Complex[Array, "coil x y z"]) -> Complex[Array, "coil kx ky kz"]:
     """Unitary transform of every coil's image."""
-    shape = images.shape[1:]
+    x, y, z = images.shape[1:]
+    shape = (x, y, z)
     return jax.vmap(lambda image: encode(image, Grid(shape), shape))(images) / math.sqrt(math.prod(shape))
 
 
 def inverse_fourier(samples: Complex[Array, "coil kx ky kz"]) -> Complex[Array, "coil x y z"]:
     """The inverse, and the adjoint, of `fourier`."""
-    shape = samples.shape[1:]
+    x, y, z = samples.shape[1:]
+    shape = (x, y, z)
     return jax.vmap(lambda one: decode(one, Grid(shape), shape))(samples) * math.sqrt(math.prod(shape))
 
 

@@ -42,13 +42,13 @@ class Sense(eqx.Module):
 
     def __check_init__(self):
         require_sensitivities(self.sensitivities)
-        coils, *matrix = self.sensitivities.shape
-        require_acceleration(tuple(matrix), self.acceleration)
+        coils, x, y, z = self.sensitivities.shape
+        require_acceleration((x, y, z), self.acceleration)
         folds = math.prod(self.acceleration)
         if folds > coils:
             raise InputError(
                 f"acceleration {self.acceleration} folds {folds} voxels together, which {coils} coils cannot resolve; the "
-                f"product must be at most {coils}: write a lower acceleration, or CompressedSensing"
+                f"product must be at most {coils}: write a lower acceleration"
             )
         if self.noise_covariance is not None:
             require_covariance(self.noise_covariance, coils)
