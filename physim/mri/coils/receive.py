@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,8 +16,6 @@ from physim_phantoms._checks import InputError, is_concrete, require_finite, req
 
 from .loop_field import relative_field
 from .on_grid import complex_at_points
-
-Numbers = Float[np.ndarray | Array, "..."]
 
 
 class Receive(eqx.Module):
@@ -69,7 +68,7 @@ class Loops(Receive):
     radius: Float[Array, " coil"]
     current: Complex[Array, " coil"]
 
-    def __init__(self, centre, normal, radius, current=1.0):
+    def __init__(self, centre, normal, radius, current: Any = 1.0):
         dtype = jnp.result_type(float)
         self.centre, given = _points("centre", centre, dtype), _points("normal", normal, dtype)
         count = self.centre.shape[0]
