@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -35,6 +36,7 @@ class _Frame(NamedTuple):
     s: Array  # S / ρ²
 
 
+@jax.jit
 def relative_field(
     position: Float[Array, "spin 3"],
     centre: Float[Array, "coil 3"],
@@ -50,6 +52,7 @@ def relative_field(
     return along * normal.T[:, :, None] + scale * at.height * at.q * at.across
 
 
+@jax.jit
 def relative_potential(
     position: Float[Array, "spin 3"],
     centre: Float[Array, "coil 3"],

@@ -17,8 +17,6 @@ from physim_phantoms._checks import InputError, is_concrete, require_finite, req
 from .loop_field import relative_field
 from .on_grid import complex_at_points
 
-Numbers = Float[np.ndarray | Array, "..."]
-
 
 class Receive(eqx.Module):
     """What a scanner listens with: one or several coils.

@@ -159,6 +159,7 @@ def birdcage(count: int = 8, radius: float = 150.0, loop_radius: float = 60.0) -
     return Loops(radius * outward, outward, loop_radius, np.exp(-1j * angle))
 
 
+@jax.jit
 def _rotating(loops: Loops, position) -> Float[Array, " spin"]:
     """|Σ c (Bx + i By)|: the part of the loops' field that turns with the spins."""
     x, y, _ = loops.field(position)
@@ -168,6 +169,7 @@ def _rotating(loops: Loops, position) -> Float[Array, " spin"]:
     return jnp.sqrt(total.real**2 + total.imag**2)
 
 
+@jax.jit
 def _spherical_bessel(x):
     """j₀ and j₂ of complex arguments, also near 0."""
     near = jnp.abs(x) < _SERIES
