@@ -174,3 +174,20 @@ def test_refusals():
         recon.SensitivityWeighted(MAPS, -np.eye(6))
     with pytest.raises(InputError, match="odd number of voxels"):
         recon.walsh(SAMPLES, 4)
+
+
+def test_a_scan_with_coils_is_reconstructed_by_any_method(key):
+    from physim import mri
+    from physim_phantoms import Phantom
+
+    water = np.clip(smooth_brain(), 0, 1).astype(np.float32)
+    patient = Phantom.from_fractions(GRID, {"white_matter": water})
+    raw = mri.scan(patient, mri.SpinEcho(3.0, 0.02), mri.Scanner(noise=0.0), key)
+    samples = jnp.asarray(MAPS)[:, ..., :] * mri.reconstruct_complex(raw)
+    seen = mri.KSpace(jnp.asarray(coil_samples(samples, np.ones(MAPS.shape))), GRID, coils=6)
+    method = recon.Sense(MAPS, (1, 2, 1))
+    assert nrmse(mri.reconstruct(seen, method=method), mri.reconstruct(raw)) < 1e-4
+    fine = Grid((48, 48, 1), (1.0, 1.0, 5.0))
+    assert nrmse(mri.reconstruct(seen, fine, method=method), mri.reconstruct(raw, fine)) < 1e-4
+    with pytest.raises(InputError, match="write it with brackets"):
+        unchecked(mri.reconstruct_complex)(seen, method=recon.Sense)
