@@ -215,7 +215,7 @@ def test_off_resonance_is_taken_out():
     k, _ = radial(24, 24, 0.5 / 3)
     x = np.asarray(grid.centres())[..., 0]
     segments = recon.Segments(
-        (40 + 2 * x).astype(np.float32), np.linspace(0, 6e-3, len(k)).astype(np.float32), 6
+        (60 + 4 * x).astype(np.float32), np.linspace(0, 8e-3, len(k)).astype(np.float32), 6
     )
     encoding = recon.TrajectorySampling(seen, grid, k.astype(np.float32), off_resonance=segments)
     scale = grid.voxel_volume * np.sqrt(grid.size)

@@ -68,8 +68,8 @@ def pipe_menon(k: Places, grid: Grid, iterations: int = 20) -> Float[Array, " sa
     weighted samples have density 1 everywhere. Source: Pipe and Menon, Magn. Reson. Med. 41 (1999) 179. In mm⁻³, or for
     a grid of one slice in mm⁻² over its thickness, so that `Gridding` gives signal per mm³.
 
-    Samples at the edge of k-space come out too large, as beyond it nothing is sampled: by as much as a Voronoi cell would
-    be if it reached half a step beyond. Errors: NaN, shapes, no iteration. Good values: 20 iterations.
+    Samples at the edge of k-space come out too large, as beyond it nothing is sampled. Errors: NaN, shapes, no iteration.
+    Good values: 20 iterations.
     """
     require_places(k)
     if iterations < 1:
@@ -96,12 +96,14 @@ def _pipe_menon(k, grid: Grid, iterations: int):
 
 
 def _triangle(grid: Grid):
-    """A box twice as wide along every axis with more than one voxel, and Π (1 − |r|/L) V on it."""
-    shape = tuple(n if n == 1 else 2 * n for n in grid.shape)
+    """A grid twice as wide along every axis with more than one voxel, and Π (1 − |r|/L) V on it.
+
+    One voxel lies in the middle: the kernel is then Fejér's, which is nowhere negative, and the fixed point is stable.
+    """
+    shape = tuple(2 * n - 1 for n in grid.shape)
     window = jnp.asarray(grid.voxel_volume)
     for axis, (count, wide) in enumerate(zip(grid.shape, shape, strict=True)):
-        place = np.abs(np.arange(wide) - (wide - 1) / 2) / count
-        along = np.ones(1) if count == 1 else 1 - place
+        along = 1 - np.abs(np.arange(wide) - (wide - 1) / 2) / count
         window = window * jnp.asarray(along.reshape([-1 if a == axis else 1 for a in range(3)]), float)
     return Grid(shape, jnp.asarray(grid.spacing)), window  # type: ignore[arg-type]
 
