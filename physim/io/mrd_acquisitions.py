@@ -6,14 +6,14 @@ import enum
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from jaxtyping import Complex, Float, Int, UInt
+from jaxtyping import Array, Complex, Float, Integer
 
 from physim_phantoms import InputError
 from physim_phantoms._checks import require_finite
 
-Counts = Int[np.ndarray, " acquisition"] | int
-Numbers = Float[np.ndarray, " acquisition"] | float
-Vectors = Float[np.ndarray, "acquisition 3"] | tuple[float, float, float]
+Counts = Integer[np.ndarray, " acquisition"] | int
+Numbers = Float[np.ndarray, " acquisition"] | float | int
+Vectors = Float[np.ndarray, "acquisition 3"] | Float[np.ndarray, "3"] | tuple[float, float, float]
 MOST_CHANNELS = 1024  # bits in the format's channel mask
 
 
@@ -64,7 +64,7 @@ class Counters:
     repetition: Counts = 0
     set: Counts = 0
     segment: Counts = 0
-    user: Int[np.ndarray, "acquisition 8"] | int = 0
+    user: Integer[np.ndarray, "acquisition 8"] | int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,13 +88,17 @@ class RawAcquisitions:
     Raises `InputError` for NaN, empty or mismatched arrays, and numbers that the format cannot hold.
     """
 
-    samples: Complex[np.ndarray, "acquisition coil sample"]
+    samples: Complex[np.ndarray, "acquisition coil sample"] | Complex[Array, "acquisition coil sample"]
     counters: Counters = field(default_factory=Counters)
     dwell: Numbers = 1e-5
     time: Numbers = 0.0
-    trajectory: Float[np.ndarray, "acquisition sample dimension"] | None = None
+    trajectory: (
+        Float[np.ndarray, "acquisition sample dimension"]
+        | Float[Array, "acquisition sample dimension"]
+        | None
+    ) = None
     encoding: Counts = 0
-    flags: UInt[np.ndarray, " acquisition"] | int = 0
+    flags: Counts = 0
     centre_sample: Counts | None = None
     position: Vectors = (0.0, 0.0, 0.0)
     read: Vectors = (1.0, 0.0, 0.0)
@@ -103,10 +107,10 @@ class RawAcquisitions:
     table: Vectors = (0.0, 0.0, 0.0)
     scan_counter: Counts | None = None
     measurement: Counts = 0
-    physiology: Int[np.ndarray, "acquisition 3"] | int = 0
-    discard: Int[np.ndarray, "acquisition 2"] | int = 0
+    physiology: Integer[np.ndarray, "acquisition 3"] | int = 0
+    discard: Integer[np.ndarray, "acquisition 2"] | int = 0
     available_channels: Counts | None = None
-    user_int: Int[np.ndarray, "acquisition 8"] | int = 0
+    user_int: Integer[np.ndarray, "acquisition 8"] | int = 0
     user_float: Float[np.ndarray, "acquisition 8"] | float = 0.0
 
     def __post_init__(self) -> None:

@@ -94,7 +94,7 @@ def rows_of(acquisitions: RawAcquisitions, header: MRDHeader) -> np.ndarray:
     steps = _steps(acquisitions, header)
     head["trajectory_dimensions"] = steps.shape[2]
     rows["traj"][:] = _cells(steps)
-    rows["data"][:] = _cells(acquisitions.samples)
+    rows["data"][:] = _cells(np.asarray(acquisitions.samples))
     return rows
 
 
@@ -175,7 +175,7 @@ def _steps(acquisitions: RawAcquisitions, header: MRDHeader) -> np.ndarray:
     if acquisitions.trajectory is None:
         return np.zeros((count, length, 0), np.float32)
     voxel = _voxels(np.asarray(acquisitions.encoding), header)[:, None, : acquisitions.trajectory.shape[2]]
-    return (acquisitions.trajectory * voxel).astype(np.float32)
+    return (np.asarray(acquisitions.trajectory) * voxel).astype(np.float32)
 
 
 def _trajectory(rows: np.ndarray, header: MRDHeader, length: int, dimensions: int) -> np.ndarray:
