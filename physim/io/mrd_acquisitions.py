@@ -76,7 +76,7 @@ class RawAcquisitions:
     - `samples`: receiver signal, kept in single precision as the format does.
     - `counters`: see `Counters`; `encoding`: index of the header's encoding; `flags`: sum of `AcquisitionFlag`s.
     - `centre_sample`: the sample at k = 0; None is floor(samples/2).
-    - `dwell`: s between samples; `time`: s since the clock's zero, kept to 1 ms.
+    - `dwell`: s between samples, 0 if not known; `time`: s since the clock's zero, kept to 1 ms.
     - `trajectory`: k, cycles/mm along read, phase and slice (2 or 3 of them); None where the counters say it all.
     - `position`: of the slice's or slab's middle, mm RAS+, `table`: of the patient table; `read`, `phase`, `slice`: unit
       vectors of the axes in RAS+.
@@ -146,7 +146,7 @@ class RawAcquisitions:
         for name in ("position", "read", "phase", "slice", "table"):
             self._set(name, real_numbers(name, getattr(self, name), (count, 3)))
         self._set("samples", samples)
-        self._set("dwell", _times("dwell", self.dwell, count, 1e-9, 1.0))
+        self._set("dwell", _times("dwell", self.dwell, count, 0.0, 1.0))
         self._set("time", _times("time", self.time, count, 0.0, (2**32 - 1) / 1000))
         self._set("flags", _flags(self.flags, count))
         self._set("user_float", real_numbers("user_float", self.user_float, (count, 8)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
@@ -54,7 +55,7 @@ def header_from_xml(text: str | bytes) -> MRDHeader:
     root = _root(text)
     encodings = tuple(_read_encoding(element) for element in root.findall(_path("encoding")))
     sequence = root.find(_path("sequenceParameters"))
-    times = {name: _all(sequence, tag, lambda t: float(t) / 1000) for name, tag in _TIMES}
+    times = {name: _all(sequence, tag, _seconds) for name, tag in _TIMES}
     return MRDHeader(
         encodings=encodings,
         field=_read_field(root),
@@ -141,7 +142,8 @@ def _root(text: str | bytes) -> Element:
             "the MRD header declares a document type; a header is plain elements, without entities"
         )
     try:
-        root = ElementTree.fromstring(document.rstrip("\0").encode())
+        # As text: the declaration of some writers says ASCII and lies.
+        root = ElementTree.fromstring(document.rstrip("\0"))
     except ElementTree.ParseError as error:
         raise InputError(
             f"the MRD header is no readable XML ({error}); write or fetch the file again"
@@ -212,6 +214,11 @@ def _converted(path: str, text: str, convert: Callable):
         return convert(text)
     except ValueError as error:
         raise InputError(f"the MRD header has {text!r} as {path}; it must be a number") from error
+
+
+def _seconds(milliseconds: str) -> float:
+    # In decimal: 4.9 ms are 0.0049 s, and not 0.004900000000000001 s.
+    return float(milliseconds) and float(Decimal(milliseconds).scaleb(-3))
 
 
 def _path(path: str) -> str:
