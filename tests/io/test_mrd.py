@@ -98,7 +98,7 @@ def full(count=7, coils=5, length=9):
 
 def opened(path):
     """The header and acquisitions of a file as the format's own package sees them."""
-    with ismrmrd.Dataset(str(path), mode="r") as file:
+    with ismrmrd.Dataset(str(path), create_if_needed=False) as file:
         document = ismrmrd.xsd.CreateFromDocument(file.read_xml_header())
         return document, [file.read_acquisition(i) for i in range(file.number_of_acquisitions())]
 
