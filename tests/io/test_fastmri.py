@@ -4,11 +4,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import h5py
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from physim import io
-from physim_phantoms import InputError
+from physim.mri.encode import encode
+from physim_phantoms import Grid, InputError
 from tests.io.rawdata import header, image_by_fft, kspace_of, lopsided
 
 VIEW = (120.0, 90.0, 4.0)
@@ -42,6 +44,14 @@ def test_a_centred_orthonormal_fft_gives_the_image(tmp_path, shape):
         np.testing.assert_allclose(target[()], truth, atol=1e-5)
         assert file.attrs["max"] == pytest.approx(truth.max(), rel=1e-5)
         assert file.attrs["norm"] == pytest.approx(np.linalg.norm(truth), rel=1e-5)
+
+
+def test_what_the_scanner_encodes_is_in_that_convention():
+    image = lopsided((8, 7, 1)).astype(np.complex64)
+    ours = encode(jnp.asarray(image), Grid(image.shape, (10.0, 10.0, 4.0)), image.shape)
+    np.testing.assert_allclose(ours, kspace_of(image, (80.0, 70.0, 4.0)), atol=1e-2)  # of 400 mm³ and more
+    with_jax = io.cartesian_acquisitions(ours[None, None])
+    assert with_jax.samples.shape == (7, 1, 8)
 
 
 def test_loaders_find_what_they_ask_for(tmp_path):
