@@ -13,7 +13,7 @@ from numba import njit, prange
 from numba.np.numpy_support import carray
 
 from . import bridge
-from .graph_factors import decays, in_step, phases, sines, squares
+from .graph_factors import decays, echo_sizes, in_step, phases, sines, squares
 from .graph_vectors import (
     COSINE_ECHO,
     COSINE_W,
@@ -36,7 +36,8 @@ from .graph_vectors import (
 from .vectors import lanes
 
 PARTS = 64  # shares of the atoms, whatever the threads
-T1, T2, B1, FREQUENCY, START, START_D1 = range(6)
+T1, T2, B1, FREQUENCY, START, START_D1, PD, T2_PRIME = range(8)
+ROWS = 8
 
 
 @njit(cache=True)
@@ -68,7 +69,7 @@ def set_factors(train, known, tissue, parts, n, factors):
     if n == 0 or tr[n] != tr[n - 1] or te[n] != te[n - 1]:
         decays(factors[E1], tr[n], tissue[T1])
         decays(factors[E2], tr[n], tissue[T2])
-        decays(factors[ECHO], te[n], tissue[T2])
+        echo_sizes(factors[ECHO], te[n], tissue[T2], tissue[T2_PRIME], tissue[PD])
         squares(factors[D1], tr[n], tissue[T1])
         squares(factors[D2], tr[n], tissue[T2])
         squares(factors[ECHO_D2], te[n], tissue[T2])
@@ -170,7 +171,7 @@ def _array(frame, index, shape, real):
 def make_handler(real, code, tangents: bool):
     """The C entry point for one precision, with or without derivatives.
 
-    Arguments: atoms (6, atom), flip, phase, TR and TE (repetition), and as many integers as there are orders.
+    Arguments: atoms (8, atom), flip, phase, TR and TE (repetition), and as many integers as there are orders.
     """
     complex_code = bridge.COMPLEX[code]
     sets = 3 if tangents else 1
@@ -188,9 +189,9 @@ def make_handler(real, code, tangents: bool):
         made = bridge.result(frame, 0)
         count, atoms = bridge.size(bridge.argument(frame, 1), 0), bridge.size(bridge.argument(frame, 0), 1)
         orders = bridge.size(bridge.argument(frame, 5), 0)
-        if bridge.size(bridge.argument(frame, 0), 0) != 6 or orders < 1 or atoms < 1 or count < 1:
+        if bridge.size(bridge.argument(frame, 0), 0) != ROWS or orders < 1 or atoms < 1 or count < 1:
             return bridge.refuse(
-                frame, "physim fingerprints: atoms must be (6, atoms), and orders at least 1"
+                frame, "physim fingerprints: atoms must be (8, atoms), and orders at least 1"
             )
         for index in range(2, 5):
             if bridge.size(bridge.argument(frame, index), 0) != count:
@@ -199,7 +200,7 @@ def make_handler(real, code, tangents: bool):
             return bridge.refuse(frame, "physim fingerprints: the result has a wrong precision or shape")
         signals = carray(bridge.as_pointer(bridge.data(made), real), (sets, atoms, count, 2))
         fingerprints(
-            _array(frame, 0, (6, atoms), real),
+            _array(frame, 0, (ROWS, atoms), real),
             _array(frame, 1, (count,), real).astype(np.float64),
             _array(frame, 2, (count,), real).astype(np.float64),
             _array(frame, 3, (count,), real).astype(np.float64),
@@ -216,4 +217,4 @@ def warm_up(dtype, tangents: bool) -> None:
     """Calls the kernel on tiny arrays: starts Numba's threads, without which a cached handler crashes."""
     train = np.ones((4, 2))
     made = np.zeros((3 if tangents else 1, 2, 2, 2), dtype)
-    fingerprints(np.ones((6, 2), dtype), *train, 2, made)
+    fingerprints(np.ones((ROWS, 2), dtype), *train, 2, made)

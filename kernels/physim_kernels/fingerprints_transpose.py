@@ -13,7 +13,7 @@ from numba import njit, prange
 from numba.np.numpy_support import carray
 
 from . import bridge
-from .fingerprints import B1, FREQUENCY, PARTS, START, kind_of, play, set_factors
+from .fingerprints import B1, FREQUENCY, PARTS, ROWS, START, kind_of, play, set_factors
 from .graph_adjoint_vectors import back_complex, back_real
 from .graph_vectors import COSINE_ECHO, ECHO, FACTORS, SINE_ECHO, play_complex, play_real
 from .vectors import lanes
@@ -177,7 +177,7 @@ def _array(frame, index, shape, real):
 def make_handler(real, code):
     """The C entry point for one precision.
 
-    Arguments: sensitivities (atom, repetition), complex; atoms (6, atom); flip, phase, TR and TE (repetition); and as many
+    Arguments: sensitivities (atom, repetition), complex; atoms (8, atom); flip, phase, TR and TE (repetition); and as many
     integers as there are orders.
     """
     complex_code = bridge.COMPLEX[code]
@@ -197,9 +197,9 @@ def make_handler(real, code):
                 return bridge.refuse(frame, "physim flip gradient: wrong precision or number of dimensions")
         atoms, count = bridge.size(weights, 0), bridge.size(weights, 1)
         orders = bridge.size(bridge.argument(frame, 6), 0)
-        if bridge.size(given, 0) != 6 or bridge.size(given, 1) != atoms or min(orders, atoms, count) < 1:
+        if bridge.size(given, 0) != ROWS or bridge.size(given, 1) != atoms or min(orders, atoms, count) < 1:
             return bridge.refuse(
-                frame, "physim flip gradient: atoms must be (6, atoms), and orders at least 1"
+                frame, "physim flip gradient: atoms must be (8, atoms), and orders at least 1"
             )
         for index in range(2, 6):
             if bridge.size(bridge.argument(frame, index), 0) != count:
@@ -208,7 +208,7 @@ def make_handler(real, code):
             return bridge.refuse(frame, "physim flip gradient: the result has a wrong precision or shape")
         flip_gradient(
             _array(frame, 0, (atoms, count, 2), real),
-            _array(frame, 1, (6, atoms), real),
+            _array(frame, 1, (ROWS, atoms), real),
             _array(frame, 2, (count,), real).astype(np.float64),
             _array(frame, 3, (count,), real).astype(np.float64),
             _array(frame, 4, (count,), real).astype(np.float64),
@@ -224,4 +224,4 @@ def make_handler(real, code):
 def warm_up(dtype) -> None:
     """Calls the kernel on tiny arrays: starts Numba's threads, without which a cached handler crashes."""
     train = np.ones((4, 2))
-    flip_gradient(np.ones((2, 2, 2), dtype), np.ones((6, 2), dtype), *train, 2, np.zeros(2, dtype))
+    flip_gradient(np.ones((2, 2, 2), dtype), np.ones((ROWS, 2), dtype), *train, 2, np.zeros(2, dtype))

@@ -19,6 +19,13 @@ def decays(out, time, constant):
 
 
 @njit(fastmath=FAST, cache=True)
+def echo_sizes(out, time, t2, t2_prime, size):
+    """size · exp(−time / t2 − time / t2_prime)."""
+    for n in range(out.size):
+        out[n] = size[n] * decay(out.dtype.type(time / t2[n] + time / t2_prime[n]))
+
+
+@njit(fastmath=FAST, cache=True)
 def squares(out, time, constant):
     """time / constant², the derivative of −time / constant."""
     for n in range(out.size):

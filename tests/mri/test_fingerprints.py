@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import physim_kernels
-from physim.mri.graph import Atoms, Inversion, States, Train, Winding, echoes, fingerprints
+from physim.mri.graph import (
+    Atoms,
+    IdealInversion,
+    States,
+    Train,
+    Winding,
+    echoes,
+    fingerprints,
+    fingerprints_with_jacobian,
+)
 from physim_kernels import availability
 from tests.helper import assert_gradient, assert_same
 
@@ -43,7 +52,7 @@ def test_kernel_is_the_reference(precision):
     def all_of(t1, t2, tissue, phase, tr, te):
         def signals(a, b):
             train = Train(FLIP, phase, tr=tr, te=te)
-            return fingerprints(Atoms(a, b, t2_prime=0.05, **tissue), train, 12, Inversion(0.02, 0.9))
+            return fingerprints(Atoms(a, b, t2_prime=0.05, **tissue), train, 12, IdealInversion(0.02, 0.9))
 
         ones, zeros = jnp.ones_like(t1), jnp.zeros_like(t1)
         value, by_t1 = jax.jvp(signals, (t1, t2), (ones, zeros))
@@ -71,11 +80,28 @@ def test_what_the_kernel_does_not_play_goes_through_the_states():
     left = 1 - 2 * np.exp(-0.02 / T1[:3])
     rest = States.at_rest(atoms, 8)
     start = States(rest.plus, rest.minus, rest.along * left)
-    assert_same(fingerprints(atoms, train, 8, Inversion(0.02)), echoes(atoms, train, 8, start), 1e-6)
+    assert_same(fingerprints(atoms, train, 8, IdealInversion(0.02)), echoes(atoms, train, 8, start), 1e-6)
     echo = Train(FLIP[:10], tr=12e-3, te=12e-3, before=Winding(1), after=Winding(0))
     still = Atoms(T1[:3], T2[:3])
-    got = fingerprints(still, echo, 8, Inversion(0.02))
+    got = fingerprints(still, echo, 8, IdealInversion(0.02))
     assert_same(got, echoes(still, echo, 8, start), 1e-6)
+
+
+@pytest.mark.usefixtures("x64")
+def test_jacobian_by_the_kernel_and_through_the_states():
+    for wave in (0.0, 5.0):
+
+        def signals(t1, t2, wave=wave):
+            train = Train(FLIP[:10], tr=12e-3, te=3e-3, wave=wave)
+            atoms = Atoms(t1, t2, pd=2.0, t2_prime=0.1, diffusivity=2e-3)
+            return fingerprints_with_jacobian(atoms, train, 8, IdealInversion(0.02))
+
+        value, by_t1, by_t2 = signals(T1[:3], T2[:3])
+        step = 1e-6
+        for by, (a, b) in ((by_t1, (step, 0.0)), (by_t2, (0.0, step))):
+            up, down = signals(T1[:3] + a, T2[:3] + b)[0], signals(T1[:3] - a, T2[:3] - b)[0]
+            assert_same(by, (up - down) / (2 * step), 1e-7)
+        assert np.abs(value).max() > 0.1
 
 
 @pytest.mark.usefixtures("x64")
@@ -83,12 +109,19 @@ def test_derivatives_in_everything_else():
     weight = RNG.standard_normal((3, 8))
 
     def loss(x):
-        atoms = Atoms(jnp.asarray(T1[:3]) * x[0], jnp.asarray(T2[:3]) * x[1], b1=x[2], off_resonance=9 * x[3])
+        atoms = Atoms(
+            jnp.asarray(T1[:3]) * x[0],
+            jnp.asarray(T2[:3]) * x[1],
+            pd=x[10],
+            t2_prime=0.05 * x[11],
+            b1=x[2],
+            off_resonance=9 * x[3],
+        )
         train = Train(FLIP[:8] * x[4], 0.3 * x[5], tr=12e-3 * x[6], te=3e-3 * x[7])
-        signal = fingerprints(atoms, train, 6, Inversion(0.02 * x[8], 0.9 * x[9]))
+        signal = fingerprints(atoms, train, 6, IdealInversion(0.02 * x[8], 0.9 * x[9]))
         return (weight * signal.real).sum() + (weight**2 * signal.imag).sum()
 
-    assert_gradient(loss, np.ones(10) + 0.01 * RNG.standard_normal(10))
+    assert_gradient(loss, np.ones(12) + 0.01 * RNG.standard_normal(12))
 
 
 @pytest.mark.usefixtures("x64")
@@ -119,4 +152,4 @@ def test_refusals():
     with pytest.raises(ValueError, match="orders is 0"):
         fingerprints(Atoms(1.0, 0.1), Train(FLIP, tr=12e-3), 0)
     with pytest.raises(ValueError, match="efficiency"):
-        Inversion(0.0, 2.0)
+        IdealInversion(0.0, 2.0)
