@@ -13,7 +13,14 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .lineshapes import Gaussian as Gaussian
+from .lineshapes import Lineshape as Lineshape
+from .lineshapes import Lorentzian as Lorentzian
+from .lineshapes import SuperLorentzian as SuperLorentzian
 from .plot import plot as plot
+from .pools import Liquid as Liquid
+from .pools import Pools as Pools
+from .pools import Semisolid as Semisolid
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature
 from .pulseq import PulseqWarning as PulseqWarning
@@ -44,3 +51,5 @@ from .sequence import kspace_of as kspace_of
 from .simulate import magnetisation as magnetisation
 from .simulate import simulate as simulate
 from .spins import Isochromats as Isochromats
+from .z_spectrum import asymmetry as asymmetry
+from .z_spectrum import z_spectrum as z_spectrum

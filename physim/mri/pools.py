@@ -80,7 +80,9 @@ class Semisolid(SecondPool):
     def generator(self, x, y, z, pools, k):
         """See `physim.mri.bloch.generators`."""
         offset = z[1] / (2 * jnp.pi)
-        saturation = jnp.pi * (x * x + y * y) * self.lineshape(offset, jnp.broadcast_to(self.t2, offset.shape))
+        saturation = (
+            jnp.pi * (x * x + y * y) * self.lineshape(offset, jnp.broadcast_to(self.t2, offset.shape))
+        )
         return liquid_and_semisolid(x, y, z[0], pools, k, saturation)
 
 

@@ -12,7 +12,9 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
+from .bloch.evolve_pools import decaying_modes, pools_after_pulses
 from .direct_sum import encode_directly
+from .pools import Pools
 from .pulseq import from_pypulseq
 from .scanner import Scanner
 from .sequence.blocks import Sequence
@@ -26,7 +28,7 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats, sequence: Sequence | Program | Any, scanner: Scanner
+    spins: Isochromats | Pools, sequence: Sequence | Program | Any, scanner: Scanner
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
@@ -54,18 +56,21 @@ def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
 
 
 @eqx.filter_jit
-def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 period spin"]:
+def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, "component period spin"]:
     """Magnetisation (x, y, z) of every spin after the pulse of each period.
 
-    Good values: a compiled sequence of a few pulses; the result has 3 numbers for each spin and pulse.
+    Of `Pools` x, y and z of the first pool, then of the second; a semisolid pool has z alone.
+    Good values: a compiled sequence of a few pulses; the result has 3 to 6 numbers for each spin and pulse.
     """
+    if isinstance(spins, Pools):
+        return pools_after_pulses(spins, program)
     return after_pulses(spins, program, 3)
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program) -> Complex[Array, "1 sample"]:
+def _simulated(spins: Isochromats | Pools, program: Program) -> Complex[Array, "1 sample"]:
     dtype = spins.t1.dtype
-    chunk = _chunk(spins.count, program, dtype)
+    chunk = _chunk(spins, program)
     whole = spins.count // chunk
     total = jnp.zeros((2, program.samples.phase.shape[0]), dtype)
 
@@ -84,14 +89,19 @@ def _simulated(spins: Isochromats, program: Program) -> Complex[Array, "1 sample
     return jax.lax.complex(total[0] * cosine - total[1] * sine, total[0] * sine + total[1] * cosine)[None]
 
 
-def _chunk(spins: int, program: Program, dtype) -> int:
+def _chunk(spins: Isochromats | Pools, program: Program) -> int:
     """How many spins go through at a time: equal chunks within the memory allowed."""
-    per_spin = jnp.dtype(dtype).itemsize * (12 * program.pulses + 2 * program.periods.phase.shape[0])
-    most = max(1024, CHUNK_BYTES // per_spin)
-    return -(-spins // -(-spins // most))
+    components = 3 + spins.second.components if isinstance(spins, Pools) else 3
+    numbers = components * (components + 1) * program.pulses
+    numbers += (components - 1) * program.periods.phase.shape[0]
+    most = max(1024, CHUNK_BYTES // (spins.t1.dtype.itemsize * numbers))
+    return -(-spins.count // -(-spins.count // most))
 
 
-def _signal(spins: Isochromats, program: Program) -> Float[Array, "2 sample"]:
+def _signal(spins: Isochromats | Pools, program: Program) -> Float[Array, "2 sample"]:
     """What these spins add to every sample."""
+    if isinstance(spins, Pools):
+        transverse, *values = decaying_modes(spins, program)
+        return encode_directly(transverse, program.samples, *values)
     transverse = after_pulses(spins, program, 2)
     return encode_directly(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)

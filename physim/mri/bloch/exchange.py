@@ -23,7 +23,10 @@ Rate = Float[Array, " spin"] | Complex[Array, " spin"]
 
 SERIES_BELOW = 0.25  # |s t|²; the terms left out are below 10⁻¹⁵
 SERIES = tuple(range(8))
-APART = {32: 1e-2, 64: 1e-3}  # 1/s, by the bits of a real number: balanced against rounding, which grows as 1 / APART
+APART = {
+    32: 1e-2,
+    64: 1e-3,
+}  # 1/s, by the bits of a real number: balanced against rounding, which grows as 1 / APART
 
 
 class Exchange(NamedTuple):
@@ -112,4 +115,3 @@ def modes(exchange: Exchange) -> tuple[Mode, Mode]:
         Mode(slower.imag / (2 * jnp.pi), slower.real, 0.5 - first, 0.5 + second),
         Mode(faster.imag / (2 * jnp.pi), faster.real, 0.5 + first, 0.5 - second),
     )
-

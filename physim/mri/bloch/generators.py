@@ -30,7 +30,11 @@ def one_pool(x: PerSpin, y: PerSpin, z: PerSpin, pool: Relaxing) -> Float[Array,
 
 
 def two_liquids(
-    x: PerSpin, y: PerSpin, z: tuple[PerSpin, PerSpin], pools: tuple[Relaxing, Relaxing], k: tuple[PerSpin, PerSpin]
+    x: PerSpin,
+    y: PerSpin,
+    z: tuple[PerSpin, PerSpin],
+    pools: tuple[Relaxing, Relaxing],
+    k: tuple[PerSpin, PerSpin],
 ) -> Float[Array, "spin 7 7"]:
     """The Bloch-McConnell equations of (Mxₐ, Myₐ, Mzₐ, Mx_b, My_b, Mz_b, 1); k is (k_ab, k_ba)."""
     (a, b), (za, zb), (out, back) = pools, z, k

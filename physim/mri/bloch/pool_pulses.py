@@ -11,22 +11,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..pools import Pools
-from ..sequence.program import Pair, PulseShape
+from ..sequence.program import Pair, Program, PulseShape
 from .exponential import HALVINGS, exponential, product
 from .integrators import Integrator
 from .pulses import nutation, out_of_carrier
 
 
-def pool_pulse_maps(
-    pools: Pools, shapes: tuple[PulseShape, ...], integrator: Integrator, field: float
-) -> Float[Array, "pulse n m spin"]:
+def pool_pulse_maps(pools: Pools, program: Program) -> Float[Array, "pulse n m spin"]:
     """The maps of all pulses, in the order of `pulse_maps`: m = n + 1, the last column is recovery."""
     made = [
         jax.lax.map(
-            lambda played, shape=shape: _map(pools, shape, *played, integrator, field),
+            lambda played, shape=shape: _map(pools, shape, *played, program.integrator, program.field),
             (shape.amplitudes, shape.carriers),
         )
-        for shape in shapes
+        for shape in program.shapes
     ]
     return jnp.concatenate(made)
 

@@ -75,7 +75,13 @@ def out_of_carrier(x, y, carrier: Pair, duration: Pair):
 
 
 def _march(
-    m: Vector, spins: Isochromats, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator, recovery
+    m: Vector,
+    spins: Isochromats,
+    shape: PulseShape,
+    amplitude,
+    carrier: Pair,
+    integrator: Integrator,
+    recovery,
 ) -> Vector:
     """All steps of a pulse."""
     r1, r2 = 1 / spins.t1, 1 / spins.t2

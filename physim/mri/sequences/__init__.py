@@ -11,3 +11,6 @@ from .lines import Whole as Whole
 from .pulses import hard_pulse as hard_pulse
 from .pulses import hyperbolic_secant as hyperbolic_secant
 from .pulses import sinc_pulse as sinc_pulse
+from .saturation_transfer import ContinuousWave as ContinuousWave
+from .saturation_transfer import GaussianTrain as GaussianTrain
+from .saturation_transfer import saturation_transfer as saturation_transfer

@@ -1,4 +1,4 @@
-"""From two exchanging pools and a program to magnetisation and samples: as `physim.mri.simulate` does for isochromats."""
+"""Two pools that exchange through a program: pulses as maps, free precession in closed form, as in `evolve`."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .bloch.exchange import Exchange, Mode, modes, propagate
-from .bloch.integrators import Integrator
-from .bloch.pool_pulses import play_to_pools, pool_pulse_maps, transverse
-from .direct_sum import encode_directly
-from .phase import wrapped, wrapped_product
-from .pools import Pools
-from .sequence.program import Pair, Program
+from ..phase import wrapped, wrapped_product
+from ..pools import Pools
+from ..sequence.program import Pair, Program
+from .exchange import Exchange, Mode, modes, propagate
+from .pool_pulses import play_to_pools, pool_pulse_maps, transverse
 
 
-def pool_signal(
-    pools: Pools, program: Program, integrator: Integrator, field: float
-) -> Float[Array, "2 sample"]:
-    """What these spins add to every sample: a liquid pair is two modes, each read out as if it were a spin."""
-    m = after_pulses(pools, program, integrator, field)
+def decaying_modes(
+    pools: Pools, program: Program
+) -> tuple[
+    Float[Array, "2 period mode"], Float[Array, "mode 3"], Float[Array, " mode"], Float[Array, " mode"]
+]:
+    """What every read-out sums over: magnetisation after each pulse, place (mm), detuning (Hz) and decay (1/s).
+
+    Two liquid pools are two modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
+    which has no transverse magnetisation, there is one.
+    """
+    m = pools_after_pulses(pools, program)
     if pools.second.components == 1:
-        return encode_directly(m[:2], program.samples, pools.position, pools.detuning, 1 / pools.t2)
-    both = modes(_across(pools, field))
-    position = jnp.concatenate([pools.position, pools.position])
-    detuning = jnp.concatenate([pools.detuning + mode.detuning for mode in both])
-    r2 = jnp.concatenate([mode.r2 for mode in both])
-    weighted = jnp.concatenate([_weighted(mode, m) for mode in both], axis=-1)
-    return encode_directly(weighted, program.samples, position, detuning, r2)
+        return m[:2], pools.position, pools.detuning, 1 / pools.t2
+    both = modes(_across(pools, program.field))
+    return (
+        jnp.concatenate([_weighted(mode, m) for mode in both], axis=-1),
+        jnp.concatenate([pools.position, pools.position]),
+        jnp.concatenate([pools.detuning + mode.detuning for mode in both]),
+        jnp.concatenate([mode.r2 for mode in both]),
+    )
 
 
 def _weighted(mode: Mode, m: Float[Array, "6 period spin"]) -> Float[Array, "2 period spin"]:
@@ -41,11 +46,9 @@ def _weighted(mode: Mode, m: Float[Array, "6 period spin"]) -> Float[Array, "2 p
     )
 
 
-def after_pulses(
-    pools: Pools, program: Program, integrator: Integrator, field: float
-) -> Float[Array, "component period spin"]:
+def pools_after_pulses(pools: Pools, program: Program) -> Float[Array, "component period spin"]:
     """The magnetisation of every spin after each pulse: x, y, z of the first pool, then of the second, or its z alone."""
-    maps = pool_pulse_maps(pools, program.shapes, integrator, field)
+    maps = pool_pulse_maps(pools, program)
     dtype = pools.t1.dtype
     periods = program.periods
     places = transverse(pools)
@@ -53,7 +56,7 @@ def after_pulses(
     def one(m, period):
         pulse, phase, duration, moment = period
         after = play_to_pools(m, maps[pulse], phase, places)
-        return _precess(pools, after, duration, moment, field), after
+        return _precess(pools, after, duration, moment, program.field), after
 
     first, second = pools.relaxing
     nothing = jnp.zeros_like(first.m0)
