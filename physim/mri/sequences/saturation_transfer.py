@@ -19,6 +19,11 @@ from .pulses import RF_RASTER, hard_pulse
 from .timing import wait
 
 
+def _require_saturation(amplitude: float, duration: float) -> None:
+    require_range("amplitude", amplitude, 0.0, 1e5, "Hz")
+    require_range("duration", duration, 1e-6, 100.0, "s")
+
+
 class Saturation(abc.ABC):
     """What is played before each read-out."""
 
@@ -133,8 +138,3 @@ def saturation_transfer(
     for offset in places:
         blocks += [rest, *saturation.blocks(replace(pulse, frequency_ppm=offset)), *crusher, *read]
     return Sequence(blocks, {"Name": "SaturationTransfer", "offsets_ppm": places})
-
-
-def _require_saturation(amplitude: float, duration: float) -> None:
-    require_range("amplitude", amplitude, 0.0, 1e5, "Hz")
-    require_range("duration", duration, 1e-6, 100.0, "s")
