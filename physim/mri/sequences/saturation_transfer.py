@@ -84,7 +84,7 @@ class GaussianTrain(Saturation):
         _require_saturation(self.amplitude, self.duration)
         require_range("pause", self.pause, 0.0, 10.0, "s")
         require_range("width", self.width, 0.01, 10.0)
-        require_range("count", self.count, 1, 100_000)
+        require_range("count", self.count, 1.0, 1e5)
 
     def pulse(self) -> Rf:
         """One Gaussian, zero at both ends."""
