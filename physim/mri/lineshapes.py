@@ -21,7 +21,7 @@ FADED = math.sqrt(80)  # exp(−2 x² / v²) with v = 2 x / FADED is exp(−40)
 class Lineshape(eqx.Module):
     """The density of spins at `offset` Hz from the middle of the line, s: a field ω₁ saturates them at the rate π ω₁² g.
 
-    Your own is a subclass with `__call__`.
+    Your own is a subclass with `__call__`; its numbers are static fields.
     """
 
     @abc.abstractmethod

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ..pools import Pools
 from ..sequence.program import Pair, Program, PulseShape
-from .exponential import HALVINGS, exponential, product
+from .exponential import HALVINGS, exponential, product, without_stiffness
 from .integrators import Integrator
 from .pulses import nutation, out_of_carrier
 
@@ -38,7 +38,7 @@ def _map(pools: Pools, shape: PulseShape, amplitude, carrier: Pair, integrator: 
         generators = [
             _generator(pools, *node, amplitude, carrier, field) for node in zip(b1, rate, strict=True)
         ]
-        exponent = integrator.exponent_of(generators, length)
+        exponent = without_stiffness(integrator.exponent_of(generators, length))
         return product(exponential(exponent, HALVINGS, shape.doublings), before), None
 
     nodes = tuple(jnp.asarray(a, dtype) for a in (shape.step, shape.b1, shape.rate))
