@@ -21,7 +21,9 @@ def pool_pulse_maps(pools: Pools, program: Program) -> Float[Array, "pulse n m s
     """The maps of all pulses, in the order of `pulse_maps`: m = n + 1, the last column is recovery."""
     made = [
         jax.lax.map(
-            lambda played, shape=shape: _map(pools, shape, *played, program.integrator, program.field),
+            lambda played, shape=shape: _map(
+                pools, shape, played[0], played[1], program.integrator, program.field
+            ),
             (shape.amplitudes, shape.carriers),
         )
         for shape in program.shapes

@@ -26,7 +26,7 @@ def pulse_maps(
     """The maps of all pulses, in the order of the shapes and their amplitudes."""
     made = [
         jax.lax.map(
-            lambda played, shape=shape: _map(spins, shape, *played, integrator),
+            lambda played, shape=shape: _map(spins, shape, played[0], played[1], integrator),
             (shape.amplitudes, shape.carriers),
         )
         for shape in shapes

@@ -113,11 +113,12 @@ def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, 
         known = strengths.setdefault(key, {})
         chosen.append((key, known.setdefault((one.rf.amplitude, _carrier(one.rf, field)), len(known))))
     first = dict(zip(shapes, np.cumsum([0, *(len(strengths[key]) for key in shapes)]), strict=False))
-    made = tuple(_shape(*arrays, strengths[key]) for key, arrays in shapes.items())
+    made = tuple(_shape(arrays, strengths[key]) for key, arrays in shapes.items())
     return made, [int(first[key]) + index for key, index in chosen]
 
 
-def _shape(step, b1, rate, doublings: int, strengths) -> PulseShape:
+def _shape(arrays, strengths) -> PulseShape:
+    step, b1, rate, doublings = arrays
     amplitudes, carriers = np.array(list(strengths), float).T
     whole = Pair.of(step.sum() * 2**doublings)
     return PulseShape(step, b1, rate, amplitudes, Pair.of(carriers), whole, int(doublings))
