@@ -126,7 +126,7 @@ def saturation_transfer(
             "offsets is empty; give at least one offset in ppm, such as numpy.linspace(-6, 6, 49)"
         )
     require_range("recovery", recovery, 0.0, 1e3, "s")
-    rest = wait(picoseconds(recovery), "recovery")
+    rest = wait(picoseconds(recovery), "recovery", limits)
     crusher = [block(gz=limits.moment(spoiling))] if spoiling else []
     read = [
         block(rf=hard_pulse(math.pi / 2), raster=1),
