@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms._checks import require_range
+from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.generators import Relaxing, liquid_and_semisolid, two_liquids
 from .lineshapes import Lineshape, SuperLorentzian
-from .spins import PerSpin, _per_spin, _refuse_slow_t2, _require_places, _times
+from .spins import Isochromats, PerSpin, _per_spin, _refuse_slow_t2, _require_places, _times
 from .units import GYROMAGNETIC_RATIO
+
+FASTEST = 1e6  # 1/s: exchange over which two pools are one
 
 
 class SecondPool(eqx.Module):
@@ -132,11 +134,32 @@ class Pools(eqx.Module):
         _refuse_slow_t2(self.t1, self.t2)
         self.off_resonance = _per_spin("off_resonance", off_resonance, count)
         self.b1 = _per_spin("b1", b1, count)
-        require_range("fraction", fraction, 0.0, 0.999)
-        require_range("exchange", exchange, 0.0, 1e6, "1/s")
+        _refuse_outside("fraction", fraction, 0.999, "", "write F / (1 + F) for a ratio F of the two pools")
+        _refuse_outside("exchange", exchange, FASTEST, " 1/s", "write 0 for none")
         self.fraction = _per_spin("fraction", fraction, count)
         self.exchange = _per_spin("exchange", exchange, count)
+        out = self.exchange_rates[0]
+        if is_concrete(out):
+            _refuse_outside(
+                "exchange · fraction / (1 − fraction)", out, FASTEST, " 1/s", "exchange more slowly"
+            )
         self.second = _each(second, count)
+
+    @classmethod
+    def from_isochromats(
+        cls, spins: Isochromats, *, second: SecondPool, fraction: PerSpin, exchange: PerSpin
+    ) -> Pools:
+        """Spins of a patient or of a scanner's field, whose `t1` and `t2` become those of the first pool.
+
+        T2' is kept as the off-resonance of each spin. Good values:
+        `mri.Pools.from_isochromats(mri.spins_in(patient, scanner), second=mri.Semisolid(), fraction=0.1, exchange=20.0)`.
+        """
+        return cls(
+            *(spins.position, spins.pd, spins.t1, spins.t2, spins.detuning, spins.b1),
+            second=second,
+            fraction=fraction,
+            exchange=exchange,
+        )
 
     @property
     def count(self) -> int:
@@ -164,6 +187,20 @@ class Pools(eqx.Module):
     def exchange_rates(self) -> tuple[Float[Array, " spin"], Float[Array, " spin"]]:
         """From the first pool to the second, and back, 1/s."""
         return self.exchange * self.fraction / (1 - self.fraction), self.exchange
+
+
+def _refuse_outside(name: str, values, high: float, unit: str, instead: str) -> None:
+    """Refuses concrete values below 0 or above `high`, and says of which spin."""
+    if not is_concrete(values):
+        return
+    given = np.asarray(values, float)
+    good = (given >= 0) & (given <= high * (1 + 1e-6))
+    if not np.all(good):
+        first = int(np.argmin(good)) if given.ndim else 0
+        raise InputError(
+            f"{name} of spin {first} is {given.reshape(-1)[first]:g}{unit}; it must lie between 0 and {high:g}{unit}: "
+            f"{instead}"
+        )
 
 
 def _each(second: SecondPool, count: int) -> SecondPool:

@@ -251,9 +251,13 @@ def test_lineshapes_hold_every_spin_once(line):
         ({"second": mri.Liquid(1.0, 2.5)}, "t2 of the second pool of spin 0 is 2.5 s"),
         ({"second": mri.Semisolid(0.0, 1e-5)}, "t1 of the second pool of spin 0 is 0 s"),
         ({"second": mri.Liquid(1.0, 0.1, np.nan)}, "shift of the second pool has 1 NaN"),
-        ({"fraction": 1.0}, "fraction is 1; it must lie between 0 and"),
-        ({"fraction": np.nan}, "fraction"),
-        ({"exchange": -1.0}, "exchange is -1; it must lie between 0 and"),
+        ({"fraction": 1.0}, "fraction of spin 0 is 1; it must lie between 0 and"),
+        ({"fraction": np.array([0.1, 1.2])}, "fraction of spin 1 is 1.2"),
+        ({"fraction": np.nan}, "fraction of spin 0 is nan"),
+        ({"exchange": np.array([3.0, -1.0])}, "exchange of spin 1 is -1 1/s; it must lie between 0 and"),
+        ({"exchange": np.inf}, "exchange of spin 0 is inf 1/s"),
+        ({"exchange": 1e6, "fraction": 0.9}, r"fraction / \(1 − fraction\) of spin 0 is 9e\+06 1/s"),
+        ({"t1": np.array([1.0, np.nan])}, "t1 of spin 1 is nan s"),
     ],
 )
 def test_impossible_pools_are_refused(values, message):

@@ -154,6 +154,10 @@ def test_all_offsets_share_one_shape_and_a_long_pulse_is_one_step():
         (lambda: S.saturation_transfer([0.0], recovery=-1.0), "recovery is -1"),
         (lambda: S.ContinuousWave(85.0, 0.0), "duration is 0"),
         (lambda: S.GaussianTrain(count=0), "count is 0"),
+        (
+            lambda: S.saturation_transfer([0.0], S.GaussianTrain(pause=1e-6)),
+            "pause is 0.001 ms; .*multiple of 10 µs",
+        ),
         (lambda: mri.z_spectrum(jnp.ones((1, 1), complex)), "signal has 1 sample"),
     ],
 )

@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-HALVINGS = 6  # of a step of a pulse: the polynomial is good for turns of 30 rad
+LEAST_HALVINGS = 6  # with them the polynomial is good for turns of 30 rad
+ORDINARY_STEP = 50e-6  # s
 GONE = 30.0  # what decays by exp(−30) in a step is gone, however much faster it may decay
 Matrices = Float[Array, "*batch n n"]
 
@@ -30,10 +31,15 @@ def product(a: Matrices, b: Matrices) -> Matrices:
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
+def halvings_of(step: float) -> int:
+    """How often the step of a pulse (s) is halved, for rates up to 6·10⁵ rad/s and exchange up to 10⁶ 1/s."""
+    return LEAST_HALVINGS + max(0, math.ceil(math.log2(step / ORDINARY_STEP)))
+
+
 def exponential(exponent: Matrices, halvings: int, doublings: int = 0) -> Matrices:
     """exp(2^doublings · exponent); the polynomial sees exponent / 2^halvings.
 
-    Good values: `HALVINGS`.
+    Good values: `halvings_of(50e-6)`.
     """
     identity = jnp.eye(exponent.shape[-1], dtype=exponent.dtype)
     x = exponent * 2.0**-halvings
@@ -57,10 +63,13 @@ def _repeated(function: Callable, value, count: int):
     return jax.lax.scan(lambda carry, _: (function(carry), None), value, length=count)[0] if count else value
 
 
-def without_stiffness(exponent: Matrices) -> Matrices:
-    """The exponent with decays of more than `GONE` cut to that: a semisolid under a very short and strong pulse."""
-    n = exponent.shape[-1]
-    return jnp.where(jnp.eye(n, dtype=bool), jnp.maximum(exponent, -GONE), exponent)
+def without_stiffness(exponent: Matrices, exchanged: Float[Array, "*batch"] | float = 0.0) -> Matrices:
+    """The exponent with decays of more than `GONE` cut to that: a semisolid under a very short and strong pulse.
+
+    What is `exchanged` (rate times step) is left as it is: it does not go, it comes back in another pool.
+    """
+    least = -(GONE + jnp.asarray(exchanged, exponent.dtype))[..., None, None]
+    return jnp.where(jnp.eye(exponent.shape[-1], dtype=bool), jnp.maximum(exponent, least), exponent)
 
 
 def _beyond_first_order(x: Matrices) -> Matrices:

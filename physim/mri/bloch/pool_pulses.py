@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ..pools import Pools
 from ..sequence.program import Pair, Program, PulseShape
-from .exponential import HALVINGS, exponential, product, without_stiffness
+from .exponential import exponential, halvings_of, product, without_stiffness
 from .integrators import Integrator
 from .pulses import nutation, out_of_carrier
 
@@ -34,14 +34,16 @@ def pool_pulse_maps(pools: Pools, program: Program) -> Float[Array, "pulse n m s
 def _map(pools: Pools, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator, field: float):
     """All steps of a pulse, one after another."""
     dtype = pools.t1.dtype
+    out, back = pools.exchange_rates
+    exchanging = out + back
 
     def one(before, nodes):
         length, b1, rate = nodes
         generators = [
             _generator(pools, *node, amplitude, carrier, field) for node in zip(b1, rate, strict=True)
         ]
-        exponent = without_stiffness(integrator.exponent_of(generators, length))
-        return product(exponential(exponent, HALVINGS, shape.doublings), before), None
+        exponent = without_stiffness(integrator.exponent_of(generators, length), exchanging * length)
+        return product(exponential(exponent, halvings_of(integrator.step), shape.doublings), before), None
 
     nodes = tuple(jnp.asarray(a, dtype) for a in (shape.step, shape.b1, shape.rate))
     size = 4 + pools.second.components

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ..phase import wrapped, wrapped_product
 from ..sequence.program import Pair, PulseShape
 from ..spins import Isochromats
-from .exponential import HALVINGS, exponential
+from .exponential import exponential, halvings_of, without_stiffness
 from .generators import Relaxing, one_pool
 from .integrators import Integrator, Vector
 from .step import bloch_step
@@ -54,7 +54,7 @@ def _doubled(spins: Isochromats, shape: PulseShape, amplitude, carrier: Pair, in
     b1, rate = jnp.asarray(shape.b1, dtype)[0], jnp.asarray(shape.rate, dtype)[0]
     x, y, z = nutation(spins, b1[0], rate[0], amplitude, carrier)
     step = integrator.exponent_of([one_pool(x, y, z, pool)] * len(integrator.nodes), shape.step[0])
-    return exponential(step.astype(dtype), HALVINGS, shape.doublings)
+    return exponential(without_stiffness(step.astype(dtype)), halvings_of(integrator.step), shape.doublings)
 
 
 def nutation(spins, b1, rate, amplitude, carrier: Pair) -> Vector:

@@ -14,9 +14,10 @@ from physim_phantoms._checks import InputError, require_finite, require_range
 from ..sequence.blocks import Block, Sequence, block
 from ..sequence.events import Adc, Rf, Use
 from ..units import picoseconds
-from .limits import Limits
+from .limits import Limits, dwell_time
+from .lines import without_gradient
 from .pulses import RF_RASTER, hard_pulse
-from .timing import wait
+from .timing import require_raster, wait
 
 
 def _require_saturation(amplitude: float, duration: float) -> None:
@@ -32,7 +33,7 @@ class Saturation(abc.ABC):
         """One pulse, on resonance."""
 
     @abc.abstractmethod
-    def blocks(self, pulse: Rf) -> list[Block]:
+    def blocks(self, pulse: Rf, limits: Limits) -> list[Block]:
         """The whole preparation, made of that pulse."""
 
 
@@ -57,9 +58,10 @@ class ContinuousWave(Saturation):
             self.amplitude, np.ones(2), np.zeros(2), corners, length, centre=length // 2, use=Use.SATURATION
         )
 
-    def blocks(self, pulse: Rf) -> list[Block]:
+    def blocks(self, pulse: Rf, limits: Limits) -> list[Block]:
         """That pulse alone."""
-        return [block(rf=pulse, raster=1)]
+        require_raster("duration", self.duration, limits.raster)
+        return [block(rf=pulse, raster=limits.raster)]
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,11 @@ class GaussianTrain(Saturation):
         nothing = np.zeros(len(times))
         return Rf(self.amplitude, shape, nothing, times, length, centre=length // 2, use=Use.SATURATION)
 
-    def blocks(self, pulse: Rf) -> list[Block]:
+    def blocks(self, pulse: Rf, limits: Limits) -> list[Block]:
         """`count` pulses with pauses between them."""
-        played, pause = block(rf=pulse, raster=1), Block(picoseconds(self.pause))
+        require_raster("duration", self.duration, limits.raster)
+        played = block(rf=pulse, raster=limits.raster)
+        pause = Block(require_raster("pause", self.pause, limits.raster))
         return [played, pause] * (self.count - 1) + [played]
 
 
@@ -115,6 +119,8 @@ def saturation_transfer(
     - `recovery`: s of rest before each preparation. - `spoiling`: cycles/mm along z that a crusher turns what transverse
       magnetisation the saturation leaves; 0 for none. - `dwell`: s of the one sample, right behind a 90° pulse.
 
+    Raises `ValueError` for no offsets, NaN, and pulses or pauses that are no multiples of 10 µs.
+
     One spin is not spoiled by a crusher: take several along z, or leave it away.
 
     Good values: `saturation_transfer(numpy.linspace(-6, 6, 49), ContinuousWave(85.0, 2.0))`.
@@ -126,15 +132,14 @@ def saturation_transfer(
             "offsets is empty; give at least one offset in ppm, such as numpy.linspace(-6, 6, 49)"
         )
     require_range("recovery", recovery, 0.0, 1e3, "s")
+    require_range("spoiling", spoiling, 0.0, 100.0, "cycles/mm")
     rest = wait(picoseconds(recovery), "recovery", limits)
-    crusher = [block(gz=limits.moment(spoiling))] if spoiling else []
-    read = [
-        block(rf=hard_pulse(math.pi / 2), raster=1),
-        block(adc=Adc(1, picoseconds(dwell)), raster=1),
-        *crusher,
-    ]
+    crusher = [block(gz=limits.moment(spoiling), raster=limits.raster)] if spoiling else []
+    adc = Adc(1, dwell_time(1, dwell, limits))
+    excitation = without_gradient(hard_pulse(math.pi / 2), limits).play()
+    read = [excitation, block(adc=adc, raster=limits.raster), *crusher]
     pulse = saturation.pulse()
     blocks = [rest, *read]
     for offset in places:
-        blocks += [rest, *saturation.blocks(replace(pulse, frequency_ppm=offset)), *crusher, *read]
+        blocks += [rest, *saturation.blocks(replace(pulse, frequency_ppm=offset), limits), *crusher, *read]
     return Sequence(blocks, {"Name": "SaturationTransfer", "offsets_ppm": places})
