@@ -1,6 +1,7 @@
 """Two pools in sequences: pulses against an adaptive solver, steady states, limits, derivatives, refusals."""
 
 import contextlib
+import importlib
 
 import equinox as eqx
 import jax
@@ -12,7 +13,7 @@ from scipy.linalg import expm
 
 from physim import mri
 from physim_phantoms import InputError
-from tests.helper import assert_gradient, assert_order
+from tests.helper import assert_gradient, assert_order, assert_same
 from tests.mri.instant import NANOSECOND, pause, pulse, read
 from tests.mri.mcconnell import PPM, liquids, longitudinal
 
@@ -210,6 +211,87 @@ def test_derivatives_in_the_tissue(kind):
     assert_gradient(
         loss, jnp.array([1.0, 0.9, 0.8, 1.1, 1.2, 1.0, 0.9, 1.0]), step=1e-4, tolerance=1e-6, directions=1
     )
+
+
+@pytest.mark.parametrize(
+    ("rate", "fraction", "step"), [(1e6, 0.3, 50e-6), (1e5, 0.9, 50e-6), (1e5, 0.3, 1e-3)]
+)
+def test_exchange_much_faster_than_the_steps(precision, rate, fraction, step):
+    """Up to 10⁶ 1/s, and with steps of any length."""
+    rf = mri.sequences.hard_pulse(1.0, 1e-3)
+    pools = two_liquids(fraction=fraction, exchange=rate)
+    program = mri.compile_sequence(mri.Sequence([mri.block(rf=rf)]), integrator=mri.FourthOrder(step))
+    a = liquids(2 * np.pi * rf.amplitude, 0, 0, 2 * np.pi * SHIFT * PPM * 3, T1, T2, fraction, rate)
+    exact = (expm(a * 1e-3) @ [0, 0, 1 - fraction, 0, 0, fraction, 1])[:6]
+    got = np.asarray(mri.magnetisation(pools, program))[:, 0, 0]
+    assert np.abs(got - exact).max() < {"float32": 1e-5, "float64": 1e-10}[precision]
+
+
+def many(count: int) -> mri.Pools:
+    """Liquid pools anywhere, all different."""
+    rng = np.random.default_rng(2)
+
+    def between(low, high):
+        return rng.uniform(low, high, count)
+
+    return mri.Pools(
+        rng.uniform(-20, 20, (count, 3)),
+        *(between(0.5, 1.0), between(0.8, 1.2), between(0.05, 0.1), between(-30, 30), between(0.8, 1.2)),
+        second=mri.Liquid(between(0.5, 0.9), between(0.01, 0.04), between(-2, 2)),
+        fraction=between(0, 0.4),
+        exchange=between(0, 200),
+    )
+
+
+def part(pools: mri.Pools, places: slice) -> mri.Pools:
+    return jax.tree.map(lambda a: a[places], pools)
+
+
+def encoded():
+    """A pulse, and a read-out under a gradient."""
+    gradient, adc = mri.Trapezoid(5.0, 10**8, 2 * 10**9, 10**8), mri.Adc(6, 3 * 10**8)
+    blocks = [mri.block(rf=mri.sequences.hard_pulse(1.0)), mri.block(gx=gradient, adc=adc)] * 2
+    return mri.compile_sequence(mri.Sequence(blocks))
+
+
+def test_coils_hear_each_pool_where_it_is():
+    pools, program = many(3), encoded()
+    coils = mri.Loops(
+        [[0.0, 60.0, 0.0], [70.0, 0.0, 10.0]], [[0.0, 1.0, 0.0], [1.0, 0.0, 0.3]], 50.0, 0.5 + 1j
+    )
+    heard = mri.simulate(pools, program, mri.Scanner(receive=coils))
+    alone = jnp.concatenate([mri.simulate(part(pools, slice(n, n + 1)), program, SCANNER) for n in range(3)])
+    assert_same(heard, coils.sensitivity(pools.position) @ alone, 1e-5)
+
+
+def test_chunks_of_pools_give_the_same_signal(monkeypatch):
+    pools, program = many(2500), encoded()
+    whole = mri.simulate(pools, program, SCANNER)
+    monkeypatch.setattr(importlib.import_module("physim.mri.simulate"), "CHUNK_BYTES", 1)
+    jax.clear_caches()
+    assert_same(mri.simulate(pools, program, SCANNER), whole, 2e-5)
+
+
+@pytest.mark.usefixtures("x64")
+def test_pools_under_vmap_over_exchange():
+    pools, program = many(3), encoded()
+
+    def of(rate):
+        faster = eqx.tree_at(lambda p: p.exchange, pools, pools.exchange * rate)
+        return mri.simulate(faster, program, SCANNER)[0]
+
+    rates = jnp.array([0.0, 1.0, 30.0])
+    assert_same(jax.vmap(of)(rates), jnp.stack([of(rate) for rate in rates]), 1e-12)
+
+
+def test_spins_of_a_patient_become_pools():
+    """Two pools alike are one, however they exchange; T2' stays."""
+    spins = mri.Isochromats(
+        many(4).position, pd=0.7, t1=0.9, t2=0.08, t2_prime=0.1, off_resonance=9.0, b1=0.9
+    )
+    second = mri.Liquid(0.9, 0.08, 0.0)
+    pools = mri.Pools.from_isochromats(spins, second=second, fraction=0.2, exchange=50.0)
+    assert_same(mri.simulate(pools, encoded(), SCANNER), mri.simulate(spins, encoded(), SCANNER), 2e-5)
 
 
 @pytest.mark.usefixtures("x64")

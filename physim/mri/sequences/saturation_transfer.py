@@ -91,7 +91,7 @@ class GaussianTrain(Saturation):
     def pulse(self) -> Rf:
         """One Gaussian, zero at both ends."""
         length = picoseconds(self.duration)
-        times = np.linspace(0, length, 2 + length // (100 * RF_RASTER)).astype(np.int64)
+        times = np.linspace(0, length, 1 + -(-length // (10 * RF_RASTER))).astype(np.int64)
         bell = np.exp(-((times / length - 0.5) ** 2) / (2 * self.width**2))
         shape = (bell - bell[0]) / (1 - bell[0])
         nothing = np.zeros(len(times))
