@@ -183,6 +183,7 @@ def test_steady_state_of_balanced_echoes_with_magnetisation_transfer(precision):
     assert np.abs(m - steady).max() < tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("kind", ["liquid", "semisolid"])
 def test_derivatives_in_the_tissue(kind):
@@ -217,14 +218,14 @@ def test_derivatives_in_the_tissue(kind):
     ("rate", "fraction", "step"), [(1e6, 0.3, 50e-6), (1e5, 0.9, 50e-6), (1e5, 0.3, 1e-3)]
 )
 def test_exchange_much_faster_than_the_steps(precision, rate, fraction, step):
-    """Up to 10⁶ 1/s, and with steps of any length."""
+    """Up to 10⁶ 1/s, and with steps of any length; float32 holds rates to 10⁻⁷ of the exchange."""
     rf = mri.sequences.hard_pulse(1.0, 1e-3)
     pools = two_liquids(fraction=fraction, exchange=rate)
     program = mri.compile_sequence(mri.Sequence([mri.block(rf=rf)]), integrator=mri.FourthOrder(step))
     a = liquids(2 * np.pi * rf.amplitude, 0, 0, 2 * np.pi * SHIFT * PPM * 3, T1, T2, fraction, rate)
     exact = (expm(a * 1e-3) @ [0, 0, 1 - fraction, 0, 0, fraction, 1])[:6]
     got = np.asarray(mri.magnetisation(pools, program))[:, 0, 0]
-    assert np.abs(got - exact).max() < {"float32": 1e-5, "float64": 1e-10}[precision]
+    assert np.abs(got - exact).max() < {"float32": 1e-5 + 1e-7 * rate * 1e-3, "float64": 1e-10}[precision]
 
 
 def many(count: int) -> mri.Pools:
@@ -264,6 +265,7 @@ def test_coils_hear_each_pool_where_it_is():
     assert_same(heard, coils.sensitivity(pools.position) @ alone, 1e-5)
 
 
+@pytest.mark.slow
 def test_chunks_of_pools_give_the_same_signal(monkeypatch):
     pools, program = many(2500), encoded()
     whole = mri.simulate(pools, program, SCANNER)
@@ -272,6 +274,7 @@ def test_chunks_of_pools_give_the_same_signal(monkeypatch):
     assert_same(mri.simulate(pools, program, SCANNER), whole, 2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_pools_under_vmap_over_exchange():
     pools, program = many(3), encoded()
@@ -343,5 +346,6 @@ def test_lineshapes_hold_every_spin_once(line):
     ],
 )
 def test_impossible_pools_are_refused(values, message):
+    good = {"t1": 1.0, "t2": 0.1, "second": mri.Liquid(), "fraction": 0.1, "exchange": 30.0}
     with pytest.raises(InputError, match=message):
-        two_liquids(**values)
+        mri.Pools(np.zeros((2, 3)), **{**good, **values})
