@@ -40,6 +40,10 @@ from .graph import echoes as echoes
 from .graph import fingerprints as fingerprints
 from .graph import fingerprints_with_jacobian as fingerprints_with_jacobian
 from .graph import truncation_bound as truncation_bound
+from .lineshapes import Gaussian as Gaussian
+from .lineshapes import Lineshape as Lineshape
+from .lineshapes import Lorentzian as Lorentzian
+from .lineshapes import SuperLorentzian as SuperLorentzian
 from .main_field import FieldMap as FieldMap
 from .main_field import Homogeneous as Homogeneous
 from .main_field import Shim as Shim
@@ -47,6 +51,9 @@ from .main_field import SusceptibilityField as SusceptibilityField
 from .main_field import susceptibility_field as susceptibility_field
 from .patient_spins import spins_in as spins_in
 from .plot import plot as plot
+from .pools import Liquid as Liquid
+from .pools import Pools as Pools
+from .pools import Semisolid as Semisolid
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature
 from .pulseq import PulseqWarning as PulseqWarning
@@ -80,3 +87,5 @@ from .simulate import simulate as simulate
 from .spikes import Spikes as Spikes
 from .spikes import SpikesAt as SpikesAt
 from .spins import Isochromats as Isochromats
+from .z_spectrum import asymmetry as asymmetry
+from .z_spectrum import z_spectrum as z_spectrum

@@ -12,8 +12,10 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
+from .bloch.evolve_pools import decaying_modes, pools_after_pulses
 from .coils.receive import Receive
 from .direct_sum import encode_directly
+from .pools import Pools
 from .pulseq import from_pypulseq
 from .scanner import Scanner
 from .sequence.blocks import Sequence
@@ -27,7 +29,7 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats, sequence: Sequence | Program | Any, scanner: Scanner
+    spins: Isochromats | Pools, sequence: Sequence | Program | Any, scanner: Scanner
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
@@ -56,18 +58,23 @@ def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
 
 
 @eqx.filter_jit
-def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 period spin"]:
+def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, "component period spin"]:
     """Magnetisation (x, y, z) of every spin after the pulse of each period.
 
-    Good values: a compiled sequence of a few pulses; the result has 3 numbers for each spin and pulse.
+    Of `Pools` x, y and z of the first pool, then of the second; a semisolid pool has z alone.
+    Good values: a compiled sequence of a few pulses; the result has 3 to 6 numbers for each spin and pulse.
     """
+    if isinstance(spins, Pools):
+        return pools_after_pulses(spins, program)
     return after_pulses(spins, program, 3)
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program, receive: Receive) -> Complex[Array, "coil sample"]:
+def _simulated(
+    spins: Isochromats | Pools, program: Program, receive: Receive
+) -> Complex[Array, "coil sample"]:
     dtype = spins.t1.dtype
-    chunk = _chunk(spins.count, program, dtype)
+    chunk = _chunk(spins, program)
     whole = spins.count // chunk
     total = jnp.zeros((receive.count, 2, program.samples.phase.shape[0]), dtype)
 
@@ -87,21 +94,30 @@ def _simulated(spins: Isochromats, program: Program, receive: Receive) -> Comple
     return jax.lax.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
 
 
-def _chunk(spins: int, program: Program, dtype) -> int:
+def _chunk(spins: Isochromats | Pools, program: Program) -> int:
     """How many spins go through at a time: equal chunks within the memory allowed."""
-    per_spin = jnp.dtype(dtype).itemsize * (12 * program.pulses + 2 * program.periods.phase.shape[0])
-    most = max(1024, CHUNK_BYTES // per_spin)
-    return -(-spins // -(-spins // most))
+    components = 3 + spins.second.components if isinstance(spins, Pools) else 3
+    numbers = components * (components + 1) * program.pulses
+    numbers += (components - 1) * program.periods.phase.shape[0]
+    most = max(1024, CHUNK_BYTES // (spins.t1.dtype.itemsize * numbers))
+    return -(-spins.count // -(-spins.count // most))
 
 
-def _signal(spins: Isochromats, program: Program, receive: Receive) -> Float[Array, "coil 2 sample"]:
+def _signal(spins: Isochromats | Pools, program: Program, receive: Receive) -> Float[Array, "coil 2 sample"]:
     """What these spins add to every sample of every coil."""
-    real, imaginary = after_pulses(spins, program, 2)
-    weight = receive.sensitivity(spins.position)
+    (real, imaginary), position, detuning, r2 = _decaying(spins, program)
+    weight = receive.sensitivity(position)
 
     def of_coil(a, b):
         seen = jnp.stack([real * a - imaginary * b, real * b + imaginary * a])
-        return encode_directly(seen, program.samples, spins.position, spins.detuning, 1 / spins.t2)
+        return encode_directly(seen, program.samples, position, detuning, r2)
 
     parts = (weight.real.astype(real.dtype), weight.imag.astype(real.dtype))
     return jnp.stack([of_coil(a, b) for a, b in zip(*parts, strict=True)])
+
+
+def _decaying(spins: Isochromats | Pools, program: Program):
+    """What every read-out sums over: magnetisation after each pulse, place (mm), detuning (Hz) and decay (1/s)."""
+    if isinstance(spins, Pools):
+        return decaying_modes(spins, program)
+    return after_pulses(spins, program, 2), spins.position, spins.detuning, 1 / spins.t2

@@ -50,13 +50,7 @@ class Isochromats(eqx.Module):
         diffusivity: PerSpin = 0.0,
         quantile: PerSpin | None = None,
     ):
-        self.position = jnp.asarray(position, jnp.result_type(float))
-        if self.position.ndim != 2 or self.position.shape[1] != 3 or not self.position.shape[0]:
-            raise InputError(
-                f"position has shape {self.position.shape}; it must be (spins, 3) with at least one spin: "
-                "write numpy.zeros((1, 3)) for one at the centre"
-            )
-        require_finite("position", self.position)
+        self.position = _require_places(position)
         count = self.position.shape[0]
         self.pd = _per_spin("pd", pd, count)
         self.t1, self.t2, self.t2_prime = (
@@ -147,6 +141,17 @@ def _occupied(patient: Phantom):
     return voxels, ids.reshape(len(ids), -1)[component, voxels], amount
 
 
+def _require_places(position) -> Float[Array, "spin 3"]:
+    places = jnp.asarray(position, jnp.result_type(float))
+    if places.ndim != 2 or places.shape[1] != 3 or not places.shape[0]:
+        raise InputError(
+            f"position has shape {places.shape}; it must be (spins, 3) with at least one spin: "
+            "write numpy.zeros((1, 3)) for one at the centre"
+        )
+    require_finite("position", places)
+    return places
+
+
 def _per_spin(name: str, values, count: int) -> Float[Array, " spin"]:
     given = jnp.asarray(values, jnp.result_type(float))
     if given.shape not in ((), (count,)):
@@ -175,14 +180,14 @@ def _times(name: str, values, count: int) -> Float[Array, " spin"]:
     return jnp.broadcast_to(given, (count,))
 
 
-def _refuse_slow_t2(t1, t2) -> None:
+def _refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
     if not (is_concrete(t1) and is_concrete(t2)):
         return
     bad = np.asarray(t2) > 2 * np.asarray(t1) * (1 + 1e-6)
     if np.any(bad):
         first = int(np.argmax(bad))
         raise InputError(
-            f"t2 of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
+            f"t2{of_pool} of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
             f"({int(bad.sum())} such spins): check that the two are not exchanged"
         )
 

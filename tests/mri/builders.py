@@ -49,6 +49,8 @@ BUILDERS = {
     "fingerprinting_radial": lambda: S.fingerprinting(
         FLIPS, te=4e-3, acquisition=S.RadialSpokes(32, 220.0), region=S.Slice(5.0)
     ),
+    "saturation_transfer": lambda: S.saturation_transfer((-3.5, 3.5), S.ContinuousWave(85.2, 0.5)),
+    "pulsed_saturation_transfer": lambda: S.saturation_transfer((3.5,), S.GaussianTrain(count=2)),
     "diffusion_echo_planar": lambda: S.diffusion_echo_planar((8, 6), VIEW, 700.0, (1.0, 2.0, -2.0)),
 }
 

@@ -19,6 +19,8 @@ from jaxtyping import Array
 
 from physim_phantoms._checks import require_range
 
+from .exponential import product
+
 Vector = tuple[Array, Array, Array]
 
 
@@ -39,6 +41,10 @@ class Integrator(eqx.Module):
         The second result is (√3 h² / 12)(ω₂ − ω₁), in rad s: what the change of the field within the step does together
         with relaxation; zero at order 2.
         """
+
+    @abc.abstractmethod
+    def exponent_of(self, generators: list[Array], length) -> Array:
+        """Ω of a step from the matrices A at the nodes."""
 
 
 class Midpoint(Integrator):
@@ -62,6 +68,11 @@ class Midpoint(Integrator):
         ((x, y, z),) = rates
         nothing = jnp.zeros_like(x)
         return (length * x, length * y, length * z), (nothing, nothing, nothing)
+
+    def exponent_of(self, generators, length):
+        """h A at the middle."""
+        (middle,) = generators
+        return length * middle
 
 
 class FourthOrder(Integrator):
@@ -90,6 +101,12 @@ class FourthOrder(Integrator):
         )
         change = tuple(weight * (b - a) for a, b in zip(first, second, strict=True))
         return turn, change  # type: ignore[return-value]
+
+    def exponent_of(self, generators, length):
+        """h (A₁ + A₂)/2 + (√3 h² / 12) [A₂, A₁]."""
+        first, second = generators
+        commutator = product(second, first) - product(first, second)
+        return 0.5 * length * (first + second) + (math.sqrt(3) / 12) * length * length * commutator
 
 
 def cross(a: Vector, b: Vector) -> Vector:

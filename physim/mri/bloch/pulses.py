@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..sequence.program import PulseShape
+from ..phase import wrapped, wrapped_product
+from ..sequence.program import Pair, PulseShape
 from ..spins import Isochromats
+from .exponential import exponential, halvings_of, without_stiffness
+from .generators import Relaxing, one_pool
 from .integrators import Integrator, Vector
 from .step import bloch_step
 
@@ -23,41 +26,69 @@ def pulse_maps(
     """The maps of all pulses, in the order of the shapes and their amplitudes."""
     made = [
         jax.lax.map(
-            lambda amplitude, shape=shape: _map(spins, shape, amplitude, integrator), shape.amplitudes
+            lambda played, shape=shape: _map(spins, shape, played[0], played[1], integrator),
+            (shape.amplitudes, shape.carriers),
         )
         for shape in shapes
     ]
     return jnp.concatenate(made)
 
 
-def _map(spins: Isochromats, shape: PulseShape, amplitude, integrator: Integrator):
+def _map(spins: Isochromats, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator):
     """The columns of A and b: what becomes of x, y and z without recovery, and of nothing with it."""
-    identity = jnp.concatenate([jnp.eye(3), jnp.zeros((3, 1))], axis=1).astype(spins.t1.dtype)
-    x, y, z = (jnp.broadcast_to(row[:, None], (4, spins.count)) for row in identity)
-    with_recovery = jnp.array([0.0, 0.0, 0.0, 1.0], spins.t1.dtype)[:, None]
-    end = _march((x, y, z), spins, shape, amplitude, integrator, with_recovery)
-    return jnp.stack(end)
+    if shape.doublings:
+        end = jnp.moveaxis(_doubled(spins, shape, amplitude, carrier, integrator), 0, 2)[:3]
+    else:
+        identity = jnp.concatenate([jnp.eye(3), jnp.zeros((3, 1))], axis=1).astype(spins.t1.dtype)
+        x, y, z = (jnp.broadcast_to(row[:, None], (4, spins.count)) for row in identity)
+        with_recovery = jnp.array([0.0, 0.0, 0.0, 1.0], spins.t1.dtype)[:, None]
+        end = _march((x, y, z), spins, shape, amplitude, carrier, integrator, with_recovery)
+    x, y = out_of_carrier(end[0], end[1], carrier, shape.duration)
+    return jnp.stack([x, y, end[2]])
+
+
+def _doubled(spins: Isochromats, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator):
+    """A constant pulse: the exponential of one step, doubled."""
+    dtype = spins.t1.dtype
+    pool = Relaxing(1 / spins.t1, 1 / spins.t2, spins.pd)
+    b1, rate = jnp.asarray(shape.b1, dtype)[0], jnp.asarray(shape.rate, dtype)[0]
+    x, y, z = nutation(spins, b1[0], rate[0], amplitude, carrier)
+    step = integrator.exponent_of([one_pool(x, y, z, pool)] * len(integrator.nodes), shape.step[0])
+    return exponential(without_stiffness(step.astype(dtype)), halvings_of(integrator.step), shape.doublings)
+
+
+def nutation(spins, b1, rate, amplitude, carrier: Pair) -> Vector:
+    """What spins turn about in the frame of the carrier, rad/s, from the pulse and the gradients (Hz/mm) at one moment."""
+    strength = 2 * jnp.pi * amplitude * spins.b1
+    detuning = (spins.detuning - carrier.high) - carrier.low
+    z = 2 * jnp.pi * (detuning + jnp.tensordot(rate, spins.position.T, 1))
+    return strength * b1[0], strength * b1[1], z
+
+
+def out_of_carrier(x, y, carrier: Pair, duration: Pair):
+    """Transverse magnetisation at the end of a pulse, from the frame of its carrier into that of the scanner."""
+    dtype = x.dtype
+    high, low = jnp.asarray(carrier.high, dtype), jnp.asarray(carrier.low, dtype)
+    angle = 2 * jnp.pi * wrapped(wrapped_product(duration, high) + jnp.asarray(duration.high, dtype) * low)
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    return x * cosine + y * sine, y * cosine - x * sine
 
 
 def _march(
-    m: Vector, spins: Isochromats, shape: PulseShape, amplitude, integrator: Integrator, recovery
+    m: Vector,
+    spins: Isochromats,
+    shape: PulseShape,
+    amplitude,
+    carrier: Pair,
+    integrator: Integrator,
+    recovery,
 ) -> Vector:
     """All steps of a pulse."""
-    two_pi = 2 * jnp.pi
     r1, r2 = 1 / spins.t1, 1 / spins.t2
-    strength = two_pi * amplitude * spins.b1
-    place = spins.position.T
 
     def one(m, nodes):
         length, b1, rate = nodes
-        rates = [
-            (
-                strength * b1[node, 0],
-                strength * b1[node, 1],
-                two_pi * (spins.detuning + jnp.tensordot(rate[node], place, 1)),
-            )
-            for node in range(b1.shape[0])
-        ]
+        rates = [nutation(spins, *node, amplitude, carrier) for node in zip(b1, rate, strict=True)]
         turn, change = integrator.exponent(rates, length)
         return bloch_step(m, turn, change, length, r1, r2, recovery * r1 * spins.pd), None
 

@@ -15,6 +15,8 @@ from .events import Adc, Rf
 from .program import Pair, Periods, Program, PulseShape, Samples
 from .waveforms import Gradients, gradients_of
 
+LONG = 64  # steps from which on a constant pulse is doubled rather than stepped through
+
 
 class _Played(NamedTuple):
     """A pulse where it is played: when its waveform begins and ends (ps), and its phase there in cycles."""
@@ -87,7 +89,7 @@ def _require_one_channel(number: int, one: Block) -> None:
 def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, starts_silent: bool):
     """The different pulses, and for each period which one begins it."""
     shapes: dict[tuple, tuple] = {}  # key -> arrays of the shape
-    amplitudes: dict[tuple, dict[float, int]] = {}
+    strengths: dict[tuple, dict[tuple[float, float], int]] = {}  # amplitudes and carriers of each shape
     seen: dict[tuple, tuple] = {}
     chosen = []
     if starts_silent:
@@ -95,26 +97,36 @@ def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, 
             np.zeros(1),
             np.zeros((1, len(integrator.nodes), 2)),
             np.zeros((1, len(integrator.nodes), 3)),
+            0,
         )
         shapes[()] = nothing
-        amplitudes[()] = {0.0: 0}
+        strengths[()] = {(0.0, 0.0): 0}
         chosen.append(((), 0))
     for one in played:
         rough = _identity(one)
         if rough not in seen:
-            arrays = _steps(one, gradients, field, integrator)
+            arrays = _steps(one, gradients, integrator)
             key = tuple(np.round(a, 12).tobytes() for a in arrays)
             shapes.setdefault(key, arrays)
             seen[rough] = key
         key = seen[rough]
-        known = amplitudes.setdefault(key, {})
-        chosen.append((key, known.setdefault(one.rf.amplitude, len(known))))
-    first = dict(zip(shapes, np.cumsum([0, *(len(amplitudes[key]) for key in shapes)]), strict=False))
-    made = tuple(
-        PulseShape(step, b1, rate, np.array(list(amplitudes[key]), float))
-        for key, (step, b1, rate) in shapes.items()
-    )
+        known = strengths.setdefault(key, {})
+        chosen.append((key, known.setdefault((one.rf.amplitude, _carrier(one.rf, field)), len(known))))
+    first = dict(zip(shapes, np.cumsum([0, *(len(strengths[key]) for key in shapes)]), strict=False))
+    made = tuple(_shape(arrays, strengths[key]) for key, arrays in shapes.items())
     return made, [int(first[key]) + index for key, index in chosen]
+
+
+def _shape(arrays, strengths) -> PulseShape:
+    step, b1, rate, doublings = arrays
+    amplitudes, carriers = np.array(list(strengths), float).T
+    whole = Pair.of(step.sum() * 2**doublings)
+    return PulseShape(step, b1, rate, amplitudes, Pair.of(carriers), whole, int(doublings))
+
+
+def _carrier(rf: Rf, field: float) -> float:
+    """The frequency offset of a pulse, Hz."""
+    return float(rf.frequency_offset + rf.frequency_ppm * GYROMAGNETIC_RATIO * 1e-6 * field)
 
 
 def _identity(one: _Played) -> tuple:
@@ -122,23 +134,25 @@ def _identity(one: _Played) -> tuple:
     rf, block = one.rf, one.block
     return (
         *(id(array) for array in (rf.magnitude, rf.phase, rf.times)),
-        *(rf.duration, rf.delay, rf.frequency_offset, rf.frequency_ppm),
+        *(rf.duration, rf.delay),
         *(id(event) for event in (block.gx, block.gy, block.gz, block.rotation)),
     )
 
 
-def _steps(one: _Played, gradients: Gradients, field: float, integrator: Integrator):
-    """Length, pulse and gradients of each step of a pulse, at the nodes of the integrator."""
+def _steps(one: _Played, gradients: Gradients, integrator: Integrator):
+    """Length, pulse and gradients of each step of a pulse, at the nodes of the integrator, and how often it doubles.
+
+    A pulse that stays the same for many steps, such as one of continuous saturation, is one step played 2^n times.
+    """
     count = max(1, -(-one.rf.duration // picoseconds(integrator.step)))
     edges = np.linspace(0.0, one.rf.duration, count + 1)
     length = np.diff(edges)
     times = edges[:-1, None] + length[:, None] * np.asarray(integrator.nodes)
-    offset = one.rf.frequency_offset + one.rf.frequency_ppm * GYROMAGNETIC_RATIO * 1e-6 * field
-    carrier = np.exp(-2j * np.pi * offset * seconds(times))
-    wave = one.rf.at(times)
-    turned = (wave[..., 0] + 1j * wave[..., 1]) * carrier
-    b1 = np.stack([turned.real, turned.imag], axis=-1)
-    return np.asarray(seconds(length)), b1, gradients.rate(one.start + times)
+    b1, rate = one.rf.at(times), gradients.rate(one.start + times)
+    if count < LONG or np.ptp(b1, axis=(0, 1)).max() > 0 or np.ptp(rate, axis=(0, 1)).max() > 0:
+        return np.asarray(seconds(length)), b1, rate, 0
+    doublings = (count - 1).bit_length()
+    return np.array([seconds(one.rf.duration / 2**doublings)]), b1[:1], rate[:1], doublings
 
 
 def _samples(read, gradients: Gradients, begins, ends, field: float) -> Samples:

@@ -28,7 +28,7 @@ class Pair(eqx.Module):
         """Splits float64 values."""
         values = np.asarray(values, np.float64)
         high = values.astype(np.float32).astype(np.float64)
-        return cls(high, values - high)
+        return cls(high, np.asarray(values - high))
 
     @property
     def value(self) -> Real:
@@ -37,16 +37,20 @@ class Pair(eqx.Module):
 
 
 class PulseShape(eqx.Module):
-    """A pulse as its integrator wants it, and all amplitudes with which it is played.
+    """A pulse as its integrator wants it, and all amplitudes and carriers with which it is played.
 
-    - `step`: length of each step, s. - `b1`: unit-amplitude pulse at the nodes of each step, real and imaginary part.
-    - `rate`: gradients at the nodes, Hz/mm. - `amplitudes`: Hz of nutation.
+    - `step`: length of each step, s; all steps are played 2^`doublings` times in a row. - `duration`: of all, s.
+    - `b1`: unit-amplitude pulse at the nodes of each step, real and imaginary part, in the frame of the carrier.
+    - `rate`: gradients at the nodes, Hz/mm. - `amplitudes`: Hz of nutation. - `carriers`: frequency offsets, Hz.
     """
 
     step: Float[np.ndarray | Array, " step"]
     b1: Float[np.ndarray | Array, "step node 2"]
     rate: Float[np.ndarray | Array, "step node 3"]
     amplitudes: Float[np.ndarray | Array, " pulse"]
+    carriers: Pair
+    duration: Pair
+    doublings: int = eqx.field(static=True, default=0)
 
 
 class Periods(eqx.Module):

@@ -27,6 +27,9 @@ from .pulses import hard_pulse as hard_pulse
 from .pulses import hyperbolic_secant as hyperbolic_secant
 from .pulses import sinc_pulse as sinc_pulse
 from .radial import radial as radial
+from .saturation_transfer import ContinuousWave as ContinuousWave
+from .saturation_transfer import GaussianTrain as GaussianTrain
+from .saturation_transfer import saturation_transfer as saturation_transfer
 from .slr import LinearPhase as LinearPhase
 from .slr import MinimumPhase as MinimumPhase
 from .slr import slr_pulse as slr_pulse

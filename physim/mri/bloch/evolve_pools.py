@@ -1,0 +1,110 @@
+"""Two pools that exchange through a program: pulses as maps, free precession in closed form, as in `evolve`."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..phase import wrapped, wrapped_product
+from ..pools import Pools
+from ..sequence.program import Pair, Program
+from .exchange import Exchange, Mode, modes, propagate
+from .pool_pulses import play_to_pools, pool_pulse_maps, transverse
+
+
+def decaying_modes(
+    pools: Pools, program: Program
+) -> tuple[
+    Float[Array, "2 period mode"], Float[Array, "mode 3"], Float[Array, " mode"], Float[Array, " mode"]
+]:
+    """What every read-out sums over: magnetisation after each pulse, place (mm), detuning (Hz) and decay (1/s).
+
+    Two liquid pools are two modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
+    which has no transverse magnetisation, there is one.
+    """
+    m = pools_after_pulses(pools, program)
+    if pools.second.components == 1:
+        return m[:2], pools.position, pools.detuning, 1 / pools.t2
+    both = modes(_across(pools, program.field))
+    return (
+        jnp.concatenate([_weighted(mode, m) for mode in both], axis=-1),
+        jnp.concatenate([pools.position, pools.position]),
+        jnp.concatenate([pools.detuning + mode.detuning for mode in both]),
+        jnp.concatenate([mode.r2 for mode in both]),
+    )
+
+
+def _weighted(mode: Mode, m: Float[Array, "6 period spin"]) -> Float[Array, "2 period spin"]:
+    """What a mode holds of the transverse magnetisation of both pools."""
+    (a, b), (x, y, _, u, v, _) = (mode.of_first, mode.of_second), m
+    return jnp.stack(
+        [
+            a.real * x - a.imag * y + b.real * u - b.imag * v,
+            a.real * y + a.imag * x + b.real * v + b.imag * u,
+        ]
+    )
+
+
+def pools_after_pulses(pools: Pools, program: Program) -> Float[Array, "component period spin"]:
+    """The magnetisation of every spin after each pulse: x, y, z of the first pool, then of the second, or its z alone."""
+    maps = pool_pulse_maps(pools, program)
+    dtype = pools.t1.dtype
+    periods = program.periods
+    places = transverse(pools)
+
+    def one(m, period):
+        pulse, phase, duration, moment = period
+        after = play_to_pools(m, maps[pulse], phase, places)
+        return _precess(pools, after, duration, moment, program.field), after
+
+    first, second = pools.relaxing
+    nothing = jnp.zeros_like(first.m0)
+    silent = (nothing, nothing) if pools.second.components == 3 else ()
+    at_rest = jnp.stack([nothing, nothing, first.m0, *silent, second.m0])
+    rows = (
+        jnp.asarray(periods.pulse),
+        jnp.asarray(periods.phase, dtype),
+        jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.duration),
+        jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.moment),
+    )
+    _, m = jax.lax.scan(one, at_rest, rows)
+    return jnp.moveaxis(m, 0, 1)
+
+
+def _along(pools: Pools) -> Exchange:
+    """Exchange of longitudinal magnetisation."""
+    (first, second), (out, back) = pools.relaxing, pools.exchange_rates
+    return Exchange(first.r1, second.r1, out, back)
+
+
+def _across(pools: Pools, field: float) -> Exchange:
+    """Exchange of transverse magnetisation, in the frame of the first pool."""
+    (first, second), (out, back) = pools.relaxing, pools.exchange_rates
+    turning = 2 * jnp.pi * pools.shift(field)
+    nothing = jnp.zeros_like(out)
+    return Exchange(
+        jax.lax.complex(first.r2, nothing),
+        jax.lax.complex(second.r2, turning),
+        jax.lax.complex(out, nothing),
+        jax.lax.complex(back, nothing),
+    )
+
+
+def _precess(pools: Pools, m, duration: Pair, moment: Pair, field: float):
+    """Free precession, relaxation, exchange and recovery over a whole period."""
+    cycles = wrapped_product(duration, pools.detuning)
+    for axis in range(3):
+        along = Pair(moment.high[axis], moment.low[axis])
+        cycles = cycles + wrapped_product(along, pools.position[:, axis])
+    angle = 2 * jnp.pi * wrapped(cycles)
+    turn = jax.lax.complex(jnp.cos(angle), -jnp.sin(angle))
+    (first, second), last = pools.relaxing, len(m) - 1
+    z, last_z = propagate(_along(pools), m[2] - first.m0, m[last] - second.m0, duration)
+    of_first = jax.lax.complex(m[0], m[1])
+    if pools.second.components == 1:
+        of_first = of_first * turn * jnp.exp(-duration.value * first.r2)
+        return jnp.stack([of_first.real, of_first.imag, first.m0 + z, second.m0 + last_z])
+    a, b = propagate(_across(pools, field), of_first, jax.lax.complex(m[3], m[4]), duration)
+    a, b = a * turn, b * turn
+    return jnp.stack([a.real, a.imag, first.m0 + z, b.real, b.imag, second.m0 + last_z])
