@@ -125,7 +125,9 @@ def spread(values, table, scale, high, low, origin, out):
     tile = max(TILE, width)
     counts = np.array([(out.shape[axis] - widths[axis]) // tile + 1 for axis in range(3)])
     order, bounds = _sorted(starts, tile, counts)
-    along = 0 if counts[0] > 1 else 1 if counts[1] > 1 else 2  # slabs lie across the first axis with several tiles
+    along = (
+        0 if counts[0] > 1 else 1 if counts[1] > 1 else 2
+    )  # slabs lie across the first axis with several tiles
     slabs = counts[along]
     each = 1
     for axis in range(along + 1, 3):

@@ -1,0 +1,194 @@
+"""The choice of how samples are computed from spins: exactly, by fast transforms within a tolerance, or whichever is quicker."""
+
+from __future__ import annotations
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from physim_phantoms._checks import InputError, require_range
+
+from ..direct_sum import encode_directly
+from ..sequence.program import Samples
+from .nonuniform import NONUNIFORM, Numbers
+from .plan import SLACK, Extremes, Sizes, cost, direct_cost, extremes, is_known, planned
+from .segments import Segments
+
+
+class Encoding(eqx.Module):
+    """How samples are computed from the magnetisation of spins after each pulse."""
+
+    @abc.abstractmethod
+    def prepared(
+        self,
+        samples: Samples,
+        position: Float[Array, "spin 3"],
+        detuning: Float[Array, " spin"],
+        r2: Float[Array, " spin"],
+    ) -> Encoding:
+        """What suits these spins and samples: looks at their values where they are known, before anything is traced."""
+
+    @abc.abstractmethod
+    def encode(
+        self,
+        transverse: Float[Array, "2 period spin"],
+        samples: Samples,
+        position: Float[Array, "spin 3"],
+        detuning: Float[Array, " spin"],
+        r2: Float[Array, " spin"],
+    ) -> Float[Array, "2 sample"]:
+        """All samples before the receiver's phase; positions in mm, detuning in Hz, rates in 1/s."""
+
+
+class Direct(Encoding):
+    """The sum over all spins, exact to rounding: eight operations for each spin and sample of a line of k-space.
+
+    Good values: `mri.Direct()`, below some 10⁹ spins times samples and wherever there is doubt.
+    """
+
+    def prepared(self, samples, position, detuning, r2) -> Encoding:
+        """Nothing to prepare."""
+        return self
+
+    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+        """The sum."""
+        return encode_directly(transverse, samples, position, detuning, r2)
+
+
+class Nonuniform(Encoding):
+    """Non-uniform fast Fourier transforms over segments of time, one for each period.
+
+    - `tolerance`: error of the samples relative to their root-mean-square, for spins whose phases are not all alike, and of
+      each sample relative to Σ|m| in any case; 1e-12 to 0.1. Float32 reaches about 2e-6.
+
+    Sizes of grids depend on values, so that spins and program must be known. Inside `jax.jit` or `jax.grad` give
+    `encoding = mri.Nonuniform(1e-4).prepared(...)` or `mri.prepare_encoding(encoding, spins, program)`, made outside.
+    Raises `InputError` where they are not known, and where detunings spread so far that time takes more than 64 segments.
+
+    Good values: `mri.Nonuniform(1e-4)`, from some 10⁵ spins and 10⁴ samples in a period.
+    """
+
+    tolerance: float = eqx.field(static=True)
+
+    def __init__(self, tolerance: float = 1e-4):
+        require_range("tolerance", tolerance, 1e-12, 0.1, "")
+        self.tolerance = float(tolerance)
+
+    def prepared(self, samples, position, detuning, r2) -> Encoding:
+        """Grids and segments for these spins and samples."""
+        if not is_known(samples, position, detuning, r2):
+            raise InputError(
+                "Nonuniform() has to look at the spins and samples, which are traced here; prepare it outside jit and "
+                "grad: encoding = mri.prepare_encoding(mri.Nonuniform(1e-4), spins, program), or use mri.Direct()"
+            )
+        if not samples.phase.shape[0]:
+            return Direct()
+        found = extremes(samples, position, detuning, r2)
+        made = planned(self.tolerance, found, position.dtype == jnp.float64)
+        if made is None:
+            low, high = found.detuning
+            raise InputError(
+                f"detunings from {low:.4g} to {high:.4g} Hz and R2 up to {found.r2[1]:.4g} 1/s over "
+                f"{found.times[1] - found.times[0]:.3g} s need too many time segments; use mri.Direct()"
+            )
+        return _prepared(found, *made)
+
+    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+        """Prepares and encodes."""
+        ready = self.prepared(samples, position, detuning, r2)
+        return ready.encode(transverse, samples, position, detuning, r2)
+
+
+class Automatic(Encoding):
+    """Whichever of `Direct()` and `Nonuniform(tolerance)` is quicker by a count of operations.
+
+    Where spins or samples are traced, within `jax.jit` or `jax.grad`, it is `Direct()`: the same within the tolerance.
+
+    Good values: `mri.Automatic()`; a tolerance of 1e-6 where samples are compared with other codes.
+    """
+
+    tolerance: float = eqx.field(static=True)
+
+    def __init__(self, tolerance: float = 1e-4):
+        require_range("tolerance", tolerance, 1e-12, 0.1, "")
+        self.tolerance = float(tolerance)
+
+    def prepared(self, samples, position, detuning, r2) -> Encoding:
+        """The quicker one."""
+        if not is_known(samples, position, detuning, r2) or not samples.phase.shape[0]:
+            return Direct()
+        found = extremes(samples, position, detuning, r2)
+        made = planned(self.tolerance, found, position.dtype == jnp.float64)
+        if made is None or direct_cost(found) <= cost(made[0], found):
+            return Direct()
+        return _prepared(found, *made)
+
+    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+        """Prepares and encodes."""
+        ready = self.prepared(samples, position, detuning, r2)
+        return ready.encode(transverse, samples, position, detuning, r2)
+
+
+class Prepared(Encoding):
+    """A `Nonuniform` encoding whose grids and time segments are decided: usable under jit, grad and vmap.
+
+    Samples of spins or places outside what it was prepared for are NaN. Make it with `mri.prepare_encoding`.
+    """
+
+    sizes: Sizes = eqx.field(static=True)
+    middle: np.ndarray
+    reach: np.ndarray
+    k: np.ndarray
+    times: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+    table: np.ndarray
+
+    def prepared(self, samples, position, detuning, r2) -> Encoding:
+        """Itself."""
+        return self
+
+    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+        """Samples, by the transforms prepared."""
+        dtype, axes = transverse.dtype, list(self.sizes.axes)
+        own = lambda a: jnp.asarray(a, dtype)
+        fixed = lambda a: jax.lax.stop_gradient(own(a))
+        limit = SLACK * np.maximum(self.k, 1e-9)
+        numbers = Numbers(
+            own(samples.k.high)[:, axes],
+            own(samples.k.low)[:, axes],
+            own(samples.time.high),
+            own(samples.time.low),
+            jnp.asarray(samples.offsets, jnp.int32),
+            position.T[axes, :],
+            detuning,
+            r2,
+            fixed(self.middle),
+            fixed(SLACK * self.reach + 1e-6),
+            fixed(2 * self.sizes.window.oversampling * limit),
+            fixed(limit),
+            fixed(self.times),
+            fixed(self.centre),
+            fixed(self.spread),
+            fixed(self.table),
+        )
+        return NONUNIFORM.apply(self.sizes, tuple(numbers), transverse)
+
+
+def _prepared(found: Extremes, sizes: Sizes, segments: Segments) -> Prepared:
+    axes = list(sizes.axes)
+    low, high = found.detuning
+    return Prepared(
+        sizes,
+        found.middle[axes],
+        found.reach[axes],
+        found.k[axes],
+        np.array([segments.start, segments.length, segments.step]),
+        np.array([segments.detuning, segments.r2]),
+        np.array([SLACK * (high - low) / 2 + 1e-3, found.r2[1] - found.r2[0]]),
+        segments.table,
+    )
