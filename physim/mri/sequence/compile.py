@@ -58,7 +58,7 @@ def compile_sequence(
         Pair.of(seconds(ends - begins)),
         Pair.of(gradients.moment(ends) - gradients.moment(begins)),
     )
-    return Program(shapes, periods, _samples(read, gradients, begins, ends, field))
+    return Program(shapes, periods, _samples(read, gradients, begins, ends, field), integrator, field)
 
 
 def _events(sequence: Sequence, field: float) -> tuple[list[_Played], list[_Read]]:
@@ -163,7 +163,7 @@ def _samples(read, gradients: Gradients, begins, ends, field: float) -> Samples:
     k = gradients.moment(when) - gradients.moment(begins)[period]
     offsets = np.searchsorted(period, np.arange(len(begins) + 1)).astype(np.int32)
     time = Pair.of(seconds(when - begins[period]))
-    return Samples(Pair.of(k), time, _wrapped(phase), offsets, period.astype(np.int32))
+    return Samples(Pair.of(k), time, _wrapped(phase), offsets)
 
 
 def _wrapped(cycles):

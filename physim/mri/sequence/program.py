@@ -8,8 +8,11 @@ they are.
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+
+from ..bloch.integrators import Integrator
 
 Real = Float[np.ndarray | Array, "..."]
 
@@ -71,7 +74,13 @@ class Samples(eqx.Module):
     time: Pair
     phase: Float[np.ndarray | Array, " sample"]
     offsets: Int[np.ndarray | Array, " bound"]
-    period: Int[np.ndarray | Array, " sample"]
+
+    @property
+    def period(self) -> Int[np.ndarray | Array, " sample"]:
+        """The period of each sample."""
+        order = np if isinstance(self.offsets, np.ndarray) else jnp
+        samples = order.arange(self.phase.shape[0])
+        return order.searchsorted(self.offsets, samples, side="right").astype(order.int32) - 1
 
 
 class Program(eqx.Module):
@@ -79,11 +88,15 @@ class Program(eqx.Module):
 
     All numbers are traced: `jax.grad` with respect to `program.shapes[0].amplitudes` is the derivative in flip angles,
     and `eqx.tree_at` changes timings without another compilation.
+
+    - `integrator`: of the pulses; their shapes hold the field at its nodes. - `field`: T, where offsets in ppm became Hz.
     """
 
     shapes: tuple[PulseShape, ...]
     periods: Periods
     samples: Samples
+    integrator: Integrator
+    field: float = eqx.field(static=True)
 
     @property
     def pulses(self) -> int:
