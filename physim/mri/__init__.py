@@ -13,6 +13,10 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encoding import Automatic as Automatic
+from .encoding import Direct as Direct
+from .encoding import Encoding as Encoding
+from .encoding import Nonuniform as Nonuniform
 from .encoding import Nufft as Nufft
 from .plot import plot as plot
 from .pulseq import CheckSignature as CheckSignature
@@ -43,5 +47,6 @@ from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
 from .simulate import magnetisation as magnetisation
+from .simulate import prepare_encoding as prepare_encoding
 from .simulate import simulate as simulate
 from .spins import Isochromats as Isochromats

@@ -12,7 +12,7 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
-from .direct_sum import encode_directly
+from .encoding import Automatic, Encoding
 from .pulseq import from_pypulseq
 from .scanner import Scanner
 from .sequence.blocks import Sequence
@@ -26,18 +26,34 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats, sequence: Sequence | Program | Any, scanner: Scanner
+    spins: Isochromats,
+    sequence: Sequence | Program | Any,
+    scanner: Scanner,
+    encoding: Encoding = Automatic(),
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
     Sums over spins of pd · M⊥, times the receiver's phase; a 90° pulse of phase zero leaves spins on resonance with
     phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins and in a compiled program.
-    A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for another field.
+    `encoding` says how samples are summed: exactly, or by fast transforms within a tolerance, which `Automatic()` does from
+    some 10⁹ spins times samples. A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was
+    compiled for another field.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    return _simulated(spins, _program(sequence, scanner))
+    program = _program(sequence, scanner)
+    return _simulated(spins, program, prepare_encoding(encoding, spins, program))
+
+
+def prepare_encoding(encoding: Encoding, spins: Isochromats, program: Program) -> Encoding:
+    """The encoding with all that it must know of spins and samples, for use under `jax.jit` and `jax.grad`.
+
+    Samples of spins that leave the range of positions, detunings and rates of these ones are NaN.
+
+    Good values: `encoding = mri.prepare_encoding(mri.Nonuniform(1e-4), spins, program)` before a loop of gradient steps.
+    """
+    return encoding.prepared(program.samples, spins.position, spins.detuning, 1 / spins.t2)
 
 
 def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
@@ -63,22 +79,22 @@ def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 perio
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program) -> Complex[Array, "1 sample"]:
+def _simulated(spins: Isochromats, program: Program, encoding: Encoding) -> Complex[Array, "1 sample"]:
     dtype = spins.t1.dtype
     chunk = _chunk(spins.count, program, dtype)
     whole = spins.count // chunk
     total = jnp.zeros((2, program.samples.phase.shape[0]), dtype)
 
     def one(total, some):
-        return total + _signal(some, program), None
+        return total + _signal(some, program, encoding), None
 
     head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
     if whole == 1:
-        total = _signal(jax.tree.map(lambda a: a[0], head), program)
+        total = _signal(jax.tree.map(lambda a: a[0], head), program, encoding)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, encoding)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     return jax.lax.complex(total[0] * cosine - total[1] * sine, total[0] * sine + total[1] * cosine)[None]
@@ -91,7 +107,7 @@ def _chunk(spins: int, program: Program, dtype) -> int:
     return -(-spins // -(-spins // most))
 
 
-def _signal(spins: Isochromats, program: Program) -> Float[Array, "2 sample"]:
+def _signal(spins: Isochromats, program: Program, encoding: Encoding) -> Float[Array, "2 sample"]:
     """What these spins add to every sample."""
     transverse = after_pulses(spins, program, 2)
-    return encode_directly(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)
+    return encoding.encode(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)

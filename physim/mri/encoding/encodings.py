@@ -18,6 +18,8 @@ from .nonuniform import NONUNIFORM, Numbers
 from .plan import SLACK, Extremes, Sizes, cost, direct_cost, extremes, is_known, planned
 from .segments import Segments
 
+QUICK = 1e9  # nanoseconds of one core that are not worth the second that planning takes
+
 
 class Encoding(eqx.Module):
     """How samples are computed from the magnetisation of spins after each pulse."""
@@ -122,6 +124,8 @@ class Automatic(Encoding):
         if not is_known(samples, position, detuning, r2) or not samples.phase.shape[0]:
             return Direct()
         found = extremes(samples, position, detuning, r2)
+        if direct_cost(found) < QUICK:
+            return Direct()
         made = planned(self.tolerance, found, position.dtype == jnp.float64)
         if made is None or direct_cost(found) <= cost(made[0], found):
             return Direct()

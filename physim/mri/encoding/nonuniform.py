@@ -17,11 +17,11 @@ from physim.core.linear_pair import linear_pair
 
 from ..phase import wrapped, wrapped_product
 from ..sequence.program import Pair
+from ..weighted import both, parameter_derivative
 from .gridding import interpolate, spread
 from .places import less, ratio
 from .plan import Sizes
 from .segments import coefficients_at
-from .weighted import both, parameter_derivative
 from .window import correction_table, weight_table
 
 
