@@ -12,6 +12,7 @@ import report
 
 from physim import mri
 from physim.mri.direct_sum import encode_directly
+from physim.mri.encoding import Prepared
 from physim.mri.sequence import Pair, Samples
 from physim_kernels.arithmetic import measure_arithmetic
 
@@ -40,10 +41,10 @@ def some_of(samples: Samples, count: int = 100) -> tuple[Samples, np.ndarray]:
     return Samples(k, time, np.zeros(count), np.array([0, count], np.int32)), chosen
 
 
-def finufft(case, ready: mri.Encoding):
+def finufft(case, ready: Prepared):
     """The same transform by jax-finufft, a type 3 for each segment; None where it is not installed."""
     try:
-        import jax_finufft
+        import jax_finufft  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
     m, samples, place, detuning, r2 = case
@@ -69,6 +70,7 @@ def row(name: str, axes: int, matrix: int, limit: float, repeats: int) -> dict:
     spins = 2 * matrix**axes
     case = problem(axes, matrix, spins)
     ready = mri.Nonuniform(TOLERANCE).prepared(*case[1:])
+    assert isinstance(ready, Prepared)
     encode = jax.jit(lambda m, p, f, r: ready.encode(m, case[1], p, f, r))
     fast = np.asarray(encode(case[0], *case[2:]))
     few, chosen = some_of(case[1])

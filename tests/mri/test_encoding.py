@@ -2,6 +2,7 @@
 
 import contextlib
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,12 +113,12 @@ def test_segments_bound_the_error_of_every_spin(tolerance):
     rng = np.random.default_rng(0)
     f, r2, t = rng.uniform(-40, 80, 300), rng.uniform(10, 90, 300), rng.uniform(0.01, 0.05, 200)
     z = r2 - made.r2 + 2j * np.pi * (f - made.detuning)
-    nodes = made.start + made.step * np.arange(made.count) - made.start
+    nodes = made.start + made.step * np.arange(made.number) - made.start
     with jax.enable_x64(True):
         weights = np.asarray(coefficients_at(jnp.asarray(made.table), jnp.asarray((t - 0.03) / 0.02)))
     approximate = weights @ np.exp(-nodes[:, None] * z)
     assert np.abs(approximate - np.exp(-(t[:, None] - 0.01) * z)).max() <= tolerance
-    assert made.count < 40
+    assert made.number < 40
 
 
 def test_hopeless_spreads_are_refused():
@@ -151,8 +152,6 @@ def test_traced_spins_want_a_prepared_encoding():
     spins, program = echo_train()
 
     def loss(detuning, encoding):
-        import equinox as eqx
-
         own = eqx.tree_at(lambda s: s.off_resonance, spins, detuning)
         return (jnp.abs(mri.simulate(own, program, mri.Scanner(), encoding)) ** 2).sum()
 

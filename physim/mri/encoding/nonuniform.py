@@ -82,7 +82,7 @@ def _segmented(sizes: Sizes, numbers: Numbers, middle_k: Pair, m):
         cycles = cycles + wrapped_product(
             Pair(middle_k.high[axis], middle_k.low[axis]), numbers.position[axis]
         )
-    real, imaginary = _times(*m, *_turn(cycles, start * r2))
+    real, imaginary = _times(m[0], m[1], *_turn(cycles, start * r2))
     turn = _turn(wrapped_product(Pair(step, zero), detuning), step * r2)
     rows = [real, imaginary]
     for _ in range(sizes.segments - 1):

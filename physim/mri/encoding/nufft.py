@@ -173,7 +173,7 @@ def _parameter_jvp(pair, plan: _Plan, parameters, tangents, x, transposed: bool)
         along = index.astype(x.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
         of_sample = jnp.zeros(k.shape[0], x.dtype)
         if moved:
-            of_sample = of_sample + sum(moved)[:, axis] * spacing[axis]
+            of_sample = of_sample + jnp.stack(moved).sum(0)[:, axis] * spacing[axis]
         if tangents[2] is not None:
             of_sample = of_sample + k[:, axis] * tangents[2][axis]
         if transposed:

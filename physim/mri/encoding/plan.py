@@ -84,7 +84,7 @@ def planned(tolerance: float, found: Extremes, double: bool) -> tuple[Sizes, Seg
     segments = time_segments(tolerance / 3, found.times, found.detuning, found.r2)
     if segments is None:
         return None
-    choices = [_sizes(tolerance, s, found, segments.count) for s in _oversamplings(tolerance, double)]
+    choices = [_sizes(tolerance, s, found, segments.number) for s in _oversamplings(tolerance, double)]
     return min(choices, key=lambda sizes: cost(sizes, found)), segments
 
 
@@ -123,7 +123,8 @@ def _sizes(tolerance: float, oversampling: float, found: Extremes, segments: int
     points, padded, kept = [], [], []
     for axis in range(3):
         if 2 * np.pi * reach[axis] < tolerance / 100:
-            points.append(1), padded.append(1), kept.append(1)
+            for sizes in (points, padded, kept):
+                sizes.append(1)
             continue
         points.append(int(np.ceil(4 * oversampling * reach[axis])) + window.width + 3)
         least = (window.width + 6) / (1 - 1 / oversampling)

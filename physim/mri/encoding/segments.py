@@ -34,7 +34,7 @@ class Segments(NamedTuple):
     error: float
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many segments."""
         return self.table.shape[1]
 
