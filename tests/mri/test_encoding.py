@@ -84,17 +84,19 @@ def test_transpose():
 def test_derivatives_in_every_parameter():
     m, samples, place, detuning, r2 = problem(2, counts=(9, 12), spins=7)
     weights = jnp.asarray(np.random.default_rng(5).standard_normal((2, 21)))
-    ready = mri.Nonuniform(1e-11).prepared(samples, 1.02 * place, 1.02 * detuning, r2)
+    wider = lambda a: a + 0.05 * (a - a.mean(0))
+    ready = mri.Nonuniform(1e-11).prepared(samples, *map(wider, (place, detuning, r2)))
 
     def loss(change):
-        k = Pair(samples.k.high + 1e-5 * change[:63].reshape(21, 3), samples.k.low)
-        moved = Samples(k, samples.time, samples.phase, samples.offsets)
-        own = place + 0.1 * change[63:84].reshape(7, 3)
+        k = Pair(samples.k.high + 1e-3 * change[:63].reshape(21, 3), samples.k.low)
+        time = Pair(samples.time.high + 1e-2 * change[63:84] * (samples.time.value - 0.02), samples.time.low)
+        moved = Samples(k, time, samples.phase, samples.offsets)
+        own = place + 0.1 * change[84:105].reshape(7, 3)
         return (
-            weights * ready.encode(m, moved, own, detuning + change[84:91], r2 * jnp.exp(0 * change[0]))
+            weights * ready.encode(m, moved, own, detuning + change[105:112], r2 + 10 * change[112:])
         ).sum()
 
-    assert_gradient(loss, jnp.zeros(91), tolerance=1e-5, step=1e-4, directions=2)
+    assert_gradient(loss, jnp.zeros(119), tolerance=1e-6, step=1e-4, directions=2)
 
 
 def test_outside_the_plan_is_nan():

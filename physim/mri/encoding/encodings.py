@@ -144,13 +144,13 @@ class Prepared(Encoding):
     """
 
     sizes: Sizes = eqx.field(static=True)
-    middle: np.ndarray
-    reach: np.ndarray
-    k: np.ndarray
-    times: np.ndarray
-    centre: np.ndarray
-    spread: np.ndarray
-    table: np.ndarray
+    middle: np.ndarray | Array
+    reach: np.ndarray | Array
+    k: np.ndarray | Array
+    times: np.ndarray | Array
+    centre: np.ndarray | Array
+    spread: np.ndarray | Array
+    table: np.ndarray | Array
 
     def prepared(self, samples, position, detuning, r2) -> Encoding:
         """Itself."""
@@ -161,7 +161,7 @@ class Prepared(Encoding):
         dtype, axes = transverse.dtype, list(self.sizes.axes)
         own = lambda a: jnp.asarray(a, dtype)
         fixed = lambda a: jax.lax.stop_gradient(own(a))
-        limit = SLACK * np.maximum(self.k, 1e-9)
+        limit = SLACK * jnp.maximum(own(self.k), 1e-9)
         numbers = Numbers(
             own(samples.k.high)[:, axes],
             own(samples.k.low)[:, axes],
@@ -172,7 +172,7 @@ class Prepared(Encoding):
             detuning,
             r2,
             fixed(self.middle),
-            fixed(SLACK * self.reach + 1e-6),
+            fixed(SLACK * own(self.reach) + 1e-6),
             fixed(2 * self.sizes.window.oversampling * limit),
             fixed(limit),
             fixed(self.times),
