@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
+from .coils.receive import Receive
 from .encoding import Automatic, Encoding
 from .pulseq import from_pypulseq
 from .scanner import Scanner
@@ -33,17 +34,18 @@ def simulate(
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
-    Sums over spins of pd · M⊥, times the receiver's phase; a 90° pulse of phase zero leaves spins on resonance with
-    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins and in a compiled program.
-    `encoding` says how samples are summed: exactly, or by fast transforms within a tolerance, which `Automatic()` does from
-    some 10⁹ spins times samples. A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was
-    compiled for another field.
+    Sums over spins of pd · M⊥ times each coil's sensitivity, times the receiver's phase; a 90° pulse of phase zero leaves
+    spins on resonance with phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, the
+    coils and in a compiled program. The fields of the scanner are those of the spins: see `spins_in`.
+    `encoding` says how samples are summed: exactly, or by fast transforms within a tolerance, which `Automatic()` does where
+    they are quicker. A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for
+    another field.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
     program = _program(sequence, scanner)
-    return _simulated(spins, program, prepare_encoding(encoding, spins, program))
+    return _simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
 
 
 def prepare_encoding(encoding: Encoding, spins: Isochromats, program: Program) -> Encoding:
@@ -53,7 +55,8 @@ def prepare_encoding(encoding: Encoding, spins: Isochromats, program: Program) -
 
     Good values: `encoding = mri.prepare_encoding(mri.Nonuniform(1e-4), spins, program)` before a loop of gradient steps.
     """
-    return encoding.prepared(program.samples, spins.position, spins.detuning, 1 / spins.t2)
+    chunks = -(-spins.count // _chunk(spins.count, program, spins.t1.dtype))
+    return encoding.prepared(program.samples, spins.position, spins.detuning, 1 / spins.t2, chunks)
 
 
 def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
@@ -79,25 +82,28 @@ def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 perio
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program, encoding: Encoding) -> Complex[Array, "1 sample"]:
+def _simulated(
+    spins: Isochromats, program: Program, receive: Receive, encoding: Encoding
+) -> Complex[Array, "coil sample"]:
     dtype = spins.t1.dtype
     chunk = _chunk(spins.count, program, dtype)
     whole = spins.count // chunk
-    total = jnp.zeros((2, program.samples.phase.shape[0]), dtype)
+    total = jnp.zeros((receive.count, 2, program.samples.phase.shape[0]), dtype)
 
     def one(total, some):
-        return total + _signal(some, program, encoding), None
+        return total + _signal(some, program, receive, encoding), None
 
     head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
     if whole == 1:
-        total = _signal(jax.tree.map(lambda a: a[0], head), program, encoding)
+        total = _signal(jax.tree.map(lambda a: a[0], head), program, receive, encoding)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, encoding)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, receive, encoding)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    return jax.lax.complex(total[0] * cosine - total[1] * sine, total[0] * sine + total[1] * cosine)[None]
+    real, imaginary = total[:, 0], total[:, 1]
+    return jax.lax.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
 
 
 def _chunk(spins: int, program: Program, dtype) -> int:
@@ -107,7 +113,13 @@ def _chunk(spins: int, program: Program, dtype) -> int:
     return -(-spins // -(-spins // most))
 
 
-def _signal(spins: Isochromats, program: Program, encoding: Encoding) -> Float[Array, "2 sample"]:
-    """What these spins add to every sample."""
+def _signal(
+    spins: Isochromats, program: Program, receive: Receive, encoding: Encoding
+) -> Float[Array, "coil 2 sample"]:
+    """What these spins add to every sample of every coil."""
     transverse = after_pulses(spins, program, 2)
-    return encoding.encode(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)
+    seen = receive.sensitivity(spins.position)
+    sensitivity = jnp.stack([seen.real, seen.imag], axis=1).astype(transverse.dtype)
+    return encoding.encode(
+        transverse, sensitivity, program.samples, spins.position, spins.detuning, 1 / spins.t2
+    )

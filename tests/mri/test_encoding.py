@@ -16,8 +16,8 @@ from tests.helper import assert_adjoint, assert_gradient, nrmse
 S = mri.sequences
 
 
-def problem(axes: int, counts=(90, 0, 60), spins=200):
-    """Magnetisation, samples along the first `axes` axes far from k = 0, positions, ±60 Hz over 40 ms, and rates."""
+def problem(axes: int, counts=(90, 0, 60), spins=200, coils=2):
+    """Magnetisation, coils, samples along the first `axes` axes far from k = 0, positions, ±60 Hz over 40 ms, and rates."""
     rng = np.random.default_rng(axes)
     period = np.repeat(np.arange(len(counts)), counts)
     k = rng.uniform(-0.05, 0.05, (len(period), 3)) + [0.3, -2.0, 1.0] + 0.01 * period[:, None]
@@ -26,18 +26,18 @@ def problem(axes: int, counts=(90, 0, 60), spins=200):
     time = rng.uniform(5e-3, 45e-3, len(period))
     samples = Samples(Pair.of(k), Pair.of(time), np.zeros(len(period)), offsets)
     m = jnp.asarray(rng.standard_normal((2, len(counts), spins)))
+    seen = jnp.asarray(rng.standard_normal((coils, 2, spins)))
     place, detuning = rng.uniform(-80, 100, (spins, 3)), rng.uniform(-60, 60, spins)
-    return m, samples, jnp.asarray(place), jnp.asarray(detuning), jnp.asarray(rng.uniform(5, 60, spins))
+    return m, seen, samples, jnp.asarray(place), jnp.asarray(detuning), jnp.asarray(rng.uniform(5, 60, spins))
 
 
-def summed(m, samples, place, detuning, r2):
+def summed(m, seen, samples, place, detuning, r2):
     """The definition, in float64 NumPy."""
-    m, place, detuning, r2 = (np.asarray(a, np.float64) for a in (m, place, detuning, r2))
+    m, seen, place, detuning, r2 = (np.asarray(a, np.float64) for a in (m, seen, place, detuning, r2))
     k, t = samples.k.value, samples.time.value[:, None]
-    total = (
-        (m[0] + 1j * m[1])[samples.period] * np.exp(-t * r2 - 2j * np.pi * (k @ place.T + t * detuning))
-    ).sum(1)
-    return np.stack([total.real, total.imag])
+    turned = np.exp(-t * r2 - 2j * np.pi * (k @ place.T + t * detuning))
+    total = (seen[:, 0] + 1j * seen[:, 1]) @ ((m[0] + 1j * m[1])[samples.period] * turned).T
+    return np.stack([total.real, total.imag], axis=1)
 
 
 @pytest.mark.parametrize(
@@ -54,27 +54,27 @@ def summed(m, samples, place, detuning, r2):
 def test_tolerance_is_met(axes, double, tolerance):
     with jax.enable_x64(True) if double else contextlib.nullcontext():
         case = problem(axes)
-        made = jax.jit(lambda *a: mri.Nonuniform(tolerance).prepared(*case[1:]).encode(*a))(*case)
+        made = jax.jit(lambda *a: mri.Nonuniform(tolerance).prepared(*case[2:]).encode(*a))(*case)
         assert nrmse(made, summed(*case)) < tolerance
 
 
 def test_in_phase_spins_meet_the_tolerance_of_their_sum():
     """Spins all alike and k from the middle outwards: each sample within the tolerance of Σ|m|."""
-    _, samples, place, detuning, r2 = problem(2, counts=(150,))
-    m = jnp.ones((2, 1, 200))
+    _, _, samples, place, detuning, r2 = problem(2, counts=(150,))
+    m, seen = jnp.ones((2, 1, 200)), jnp.ones((1, 2, 200)) * jnp.asarray([[[1.0], [0.0]]])
     samples = Samples(
         Pair.of(samples.k.value - samples.k.value.mean(0)), samples.time, samples.phase, samples.offsets
     )
-    case = (m, samples, place, detuning, r2)
+    case = (m, seen, samples, place, detuning, r2)
     off = np.asarray(mri.Nonuniform(1e-4).encode(*case)) - summed(*case)
-    assert np.hypot(*off).max() < 1e-4 * np.sqrt(2) * 200
+    assert np.hypot(*off[0]).max() < 1e-4 * np.sqrt(2) * 200
 
 
 @pytest.mark.usefixtures("x64")
 def test_transpose():
     m, *rest = problem(2)
-    ready = mri.Nonuniform(1e-3).prepared(*rest)
-    signal = jnp.asarray(np.random.default_rng(2).standard_normal((2, 150)))
+    ready = mri.Nonuniform(1e-3).prepared(*rest[1:])
+    signal = jnp.asarray(np.random.default_rng(2).standard_normal((2, 2, 150)))
     forward = jax.jit(lambda m: ready.encode(m, *rest))
     back = jax.jit(lambda s: jax.linear_transpose(forward, m)(s)[0])
     assert_adjoint(forward, back, m, signal, 1e-13)
@@ -82,8 +82,8 @@ def test_transpose():
 
 @pytest.mark.usefixtures("x64")
 def test_derivatives_in_every_parameter():
-    m, samples, place, detuning, r2 = problem(2, counts=(9, 12), spins=7)
-    weights = jnp.asarray(np.random.default_rng(5).standard_normal((2, 21)))
+    m, seen, samples, place, detuning, r2 = problem(2, counts=(9, 12), spins=7)
+    weights = jnp.asarray(np.random.default_rng(5).standard_normal((2, 2, 21)))
     wider = lambda a: a + 0.05 * (a - a.mean(0))
     ready = mri.Nonuniform(1e-11).prepared(samples, *map(wider, (place, detuning, r2)))
 
@@ -92,17 +92,16 @@ def test_derivatives_in_every_parameter():
         time = Pair(samples.time.high + 1e-2 * change[63:84] * (samples.time.value - 0.02), samples.time.low)
         moved = Samples(k, time, samples.phase, samples.offsets)
         own = place + 0.1 * change[84:105].reshape(7, 3)
-        return (
-            weights * ready.encode(m, moved, own, detuning + change[105:112], r2 + 10 * change[112:])
-        ).sum()
+        rates = detuning + change[105:112], r2 + 10 * change[112:119]
+        return (weights * ready.encode(m, seen + change[119:].reshape(2, 2, 7), moved, own, *rates)).sum()
 
-    assert_gradient(loss, jnp.zeros(119), tolerance=1e-6, step=1e-4, directions=2)
+    assert_gradient(loss, jnp.zeros(147), tolerance=1e-6, step=1e-4, directions=2)
 
 
 def test_outside_the_plan_is_nan():
-    m, samples, place, detuning, r2 = problem(2)
+    m, seen, samples, place, detuning, r2 = problem(2)
     ready = mri.Nonuniform(1e-3).prepared(samples, place, detuning, r2)
-    encode = jax.jit(lambda p, f, r: ready.encode(m, samples, p, f, r))
+    encode = jax.jit(lambda p, f, r: ready.encode(m, seen, samples, p, f, r))
     assert np.isfinite(encode(place, detuning, r2)).all()
     for moved in ((1.1 * place, detuning, r2), (place, 1.1 * detuning, r2), (place, detuning, 2 * r2)):
         assert np.isnan(encode(*moved)).all()
@@ -125,7 +124,7 @@ def test_segments_bound_the_error_of_every_spin(tolerance):
 
 def test_hopeless_spreads_are_refused():
     assert time_segments(1e-4, (0.0, 1.0), (-1000.0, 1000.0), (0.0, 10.0)) is None
-    _, samples, place, detuning, r2 = problem(1)
+    _, _, samples, place, detuning, r2 = problem(1)
     with pytest.raises(ValueError, match="too many time segments"):
         mri.Nonuniform(1e-4).prepared(samples, place, 100 * detuning, r2)
 

@@ -90,3 +90,5 @@ def test_refusals():
         unchecked(type(nufft).__call__)(nufft, jnp.asarray(image), grid, k[:, :2])
     with pytest.raises(ValueError, match="tolerance"):
         mri.Nufft(0.0)
+    with pytest.raises(ValueError, match="one k for each sample"):
+        nufft.adjoint(jnp.zeros(3, jnp.complex64), grid, k)

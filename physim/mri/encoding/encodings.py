@@ -18,6 +18,7 @@ from .nonuniform import NONUNIFORM, Numbers
 from .plan import SLACK, Extremes, Sizes, cost, direct_cost, extremes, is_known, planned
 from .segments import Segments
 
+TOGETHER = 32  # numbers that coils and segments together may have on each point of the grids
 QUICK = 1e9  # nanoseconds of one core that are not worth the second that planning takes
 
 
@@ -31,19 +32,24 @@ class Encoding(eqx.Module):
         position: Float[Array, "spin 3"],
         detuning: Float[Array, " spin"],
         r2: Float[Array, " spin"],
+        chunks: int = 1,
     ) -> Encoding:
-        """What suits these spins and samples: looks at their values where they are known, before anything is traced."""
+        """What suits these spins and samples: looks at their values where they are known, before anything is traced.
+
+        `chunks`: the equal parts in which spins will go through `encode`.
+        """
 
     @abc.abstractmethod
     def encode(
         self,
         transverse: Float[Array, "2 period spin"],
+        sensitivity: Float[Array, "coil 2 spin"],
         samples: Samples,
         position: Float[Array, "spin 3"],
         detuning: Float[Array, " spin"],
         r2: Float[Array, " spin"],
-    ) -> Float[Array, "2 sample"]:
-        """All samples before the receiver's phase; positions in mm, detuning in Hz, rates in 1/s."""
+    ) -> Float[Array, "coil 2 sample"]:
+        """All samples of all coils before the receiver's phase; positions in mm, detuning in Hz, rates in 1/s."""
 
 
 class Direct(Encoding):
@@ -52,13 +58,16 @@ class Direct(Encoding):
     Good values: `mri.Direct()`, below some 10⁹ spins times samples and wherever there is doubt.
     """
 
-    def prepared(self, samples, position, detuning, r2) -> Encoding:
+    def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """Nothing to prepare."""
         return self
 
-    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
-        """The sum."""
-        return encode_directly(transverse, samples, position, detuning, r2)
+    def encode(
+        self, transverse, sensitivity, samples, position, detuning, r2
+    ) -> Float[Array, "coil 2 sample"]:
+        """The sum, of one coil after another."""
+        of_coil = lambda own: encode_directly(seen_by(own, transverse), samples, position, detuning, r2)
+        return jnp.stack([of_coil(own) for own in sensitivity])
 
 
 class Nonuniform(Encoding):
@@ -80,7 +89,7 @@ class Nonuniform(Encoding):
         require_range("tolerance", tolerance, 1e-12, 0.1, "")
         self.tolerance = float(tolerance)
 
-    def prepared(self, samples, position, detuning, r2) -> Encoding:
+    def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """Grids and segments for these spins and samples."""
         if not is_known(samples, position, detuning, r2):
             raise InputError(
@@ -89,7 +98,7 @@ class Nonuniform(Encoding):
             )
         if not samples.phase.shape[0]:
             return Direct()
-        found = extremes(samples, position, detuning, r2)
+        found = extremes(samples, position, detuning, r2, chunks)
         made = planned(self.tolerance, found, position.dtype == jnp.float64)
         if made is None:
             low, high = found.detuning
@@ -99,10 +108,12 @@ class Nonuniform(Encoding):
             )
         return _prepared(found, *made)
 
-    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+    def encode(
+        self, transverse, sensitivity, samples, position, detuning, r2
+    ) -> Float[Array, "coil 2 sample"]:
         """Prepares and encodes."""
         ready = self.prepared(samples, position, detuning, r2)
-        return ready.encode(transverse, samples, position, detuning, r2)
+        return ready.encode(transverse, sensitivity, samples, position, detuning, r2)
 
 
 class Automatic(Encoding):
@@ -119,11 +130,11 @@ class Automatic(Encoding):
         require_range("tolerance", tolerance, 1e-12, 0.1, "")
         self.tolerance = float(tolerance)
 
-    def prepared(self, samples, position, detuning, r2) -> Encoding:
+    def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """The quicker one."""
         if not is_known(samples, position, detuning, r2) or not samples.phase.shape[0]:
             return Direct()
-        found = extremes(samples, position, detuning, r2)
+        found = extremes(samples, position, detuning, r2, chunks)
         if direct_cost(found) < QUICK:
             return Direct()
         made = planned(self.tolerance, found, position.dtype == jnp.float64)
@@ -131,10 +142,12 @@ class Automatic(Encoding):
             return Direct()
         return _prepared(found, *made)
 
-    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
+    def encode(
+        self, transverse, sensitivity, samples, position, detuning, r2
+    ) -> Float[Array, "coil 2 sample"]:
         """Prepares and encodes."""
         ready = self.prepared(samples, position, detuning, r2)
-        return ready.encode(transverse, samples, position, detuning, r2)
+        return ready.encode(transverse, sensitivity, samples, position, detuning, r2)
 
 
 class Prepared(Encoding):
@@ -152,17 +165,33 @@ class Prepared(Encoding):
     spread: np.ndarray | Array
     table: np.ndarray | Array
 
-    def prepared(self, samples, position, detuning, r2) -> Encoding:
+    def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """Itself."""
         return self
 
-    def encode(self, transverse, samples, position, detuning, r2) -> Float[Array, "2 sample"]:
-        """Samples, by the transforms prepared."""
-        dtype, axes = transverse.dtype, list(self.sizes.axes)
+    def encode(
+        self, transverse, sensitivity, samples, position, detuning, r2
+    ) -> Float[Array, "coil 2 sample"]:
+        """Samples, by the transforms prepared: coils share the windows of spins as far as memory allows."""
+        parameters = tuple(self._numbers(transverse.dtype, samples, position, detuning, r2))
+        coils = sensitivity.shape[0]
+        together = max(n for n in range(1, coils + 1) if coils % n == 0 and (n == 1 or n * self.sizes.segments <= TOGETHER))
+
+        def of_some(own):
+            seen = jnp.moveaxis(jax.vmap(seen_by, (0, None))(own, transverse), 1, 0)
+            return jnp.moveaxis(NONUNIFORM.apply(self.sizes, parameters, seen), 0, 1)
+
+        groups = sensitivity.reshape(-1, together, *sensitivity.shape[1:])
+        made = of_some(groups[0])[None] if len(groups) == 1 else jax.lax.map(of_some, groups)
+        return made.reshape(coils, 2, -1)
+
+    def _numbers(self, dtype, samples, position, detuning, r2) -> Numbers:
+        """What the transform needs to know of spins, samples and the plan."""
+        axes = list(self.sizes.axes)
         own = lambda a: jnp.asarray(a, dtype)
         fixed = lambda a: jax.lax.stop_gradient(own(a))
         limit = SLACK * jnp.maximum(own(self.k), 1e-9)
-        numbers = Numbers(
+        return Numbers(
             own(samples.k.high)[:, axes],
             own(samples.k.low)[:, axes],
             own(samples.time.high),
@@ -180,7 +209,14 @@ class Prepared(Encoding):
             fixed(self.spread),
             fixed(self.table),
         )
-        return NONUNIFORM.apply(self.sizes, tuple(numbers), transverse)
+
+
+def seen_by(
+    sensitivity: Float[Array, "2 spin"], transverse: Float[Array, "2 period spin"]
+) -> Float[Array, "2 period spin"]:
+    """Sensitivity times magnetisation, as complex numbers."""
+    (a, b), (real, imaginary) = sensitivity, transverse
+    return jnp.stack([real * a - imaginary * b, real * b + imaginary * a])
 
 
 def _prepared(found: Extremes, sizes: Sizes, segments: Segments) -> Prepared:

@@ -52,28 +52,28 @@ class Numbers(NamedTuple):
 
 
 def _period(sizes: Sizes, numbers: Numbers, k: Pair, t: Pair, middle_k: Pair, m):
-    """Samples [2, sample] at k and t of one period from magnetisation [2, spin]."""
-    dtype = m.dtype
+    """Samples [2, coil, sample] at k and t of one period from magnetisation [2, coil, spin]."""
+    dtype, coils = m.dtype, m.shape[1]
     values = _segmented(sizes, numbers, middle_k, m)
     table = jnp.asarray(weight_table(sizes.window, sizes.tolerance), dtype)
     nothing = jnp.zeros_like(numbers.scale)
     centred = less(Pair(numbers.position, jnp.zeros_like(numbers.position)), numbers.middle[:, None])
     lanes = spread(sizes.space, table, Pair(numbers.scale, nothing), centred, values)
-    lanes = lanes.reshape(*sizes.points, sizes.segments, 2)
+    lanes = lanes.reshape(*sizes.points, sizes.segments * coils, 2)
     grid = jax.lax.complex(lanes[..., 0], lanes[..., 1])
     for axis in (2, 1, 0):
         if sizes.points[axis] > 1:
             grid = _transformed(sizes, grid, axis, dtype)
-    lanes = jnp.stack([grid.real, grid.imag], -1).reshape(*sizes.kept, 2 * sizes.segments)
+    lanes = jnp.stack([grid.real, grid.imag], -1).reshape(*sizes.kept, -1)
     padded = jnp.asarray([float(n) for n in sizes.padded], dtype)
     from_middle = less(k, middle_k.high[:, None])
     from_middle = Pair(from_middle.high, from_middle.low - middle_k.low[:, None])
     made = interpolate(sizes.frequency, table, ratio(padded, numbers.scale), from_middle, lanes)
-    return _joined(sizes, numbers, from_middle, t, made.reshape(-1, sizes.segments, 2))
+    return _joined(sizes, numbers, from_middle, t, made.reshape(-1, sizes.segments, coils, 2))
 
 
 def _segmented(sizes: Sizes, numbers: Numbers, middle_k: Pair, m):
-    """Magnetisation at the times of all segments, turned to the middle of k: [spin, segment · 2]."""
+    """Magnetisation at the times of all segments, turned to the middle of k: [spin, segment · coil · 2]."""
     start, _, step = numbers.times
     detuning, r2 = numbers.detuning - numbers.centre[0], numbers.r2 - numbers.centre[1]
     zero = jnp.zeros_like(start)
@@ -84,11 +84,11 @@ def _segmented(sizes: Sizes, numbers: Numbers, middle_k: Pair, m):
         )
     real, imaginary = _times(m[0], m[1], *_turn(cycles, start * r2))
     turn = _turn(wrapped_product(Pair(step, zero), detuning), step * r2)
-    rows = [real, imaginary]
+    rows = [jnp.stack([real, imaginary], 1)]
     for _ in range(sizes.segments - 1):
         real, imaginary = _times(real, imaginary, *turn)
-        rows += [real, imaginary]
-    return jnp.stack(rows, axis=1)
+        rows.append(jnp.stack([real, imaginary], 1))
+    return jnp.concatenate(rows).reshape(-1, m.shape[-1]).T
 
 
 def _transformed(sizes: Sizes, grid, axis: int, dtype):
@@ -108,12 +108,12 @@ def _transformed(sizes: Sizes, grid, axis: int, dtype):
 
 
 def _joined(sizes: Sizes, numbers: Numbers, k: Pair, t: Pair, values):
-    """Samples from the values [sample, segment, 2] of the segments."""
+    """Samples [2, coil, sample] from the values [sample, segment, coil, 2] of the segments."""
     dtype = values.dtype
     start, length, _ = numbers.times
     place = jnp.where(length > 0, 2 * ((t.high - start) + t.low) / jnp.where(length > 0, length, 1) - 1, 0)
     coefficients = coefficients_at(numbers.table, place)
-    real, imaginary = (values * coefficients[:, :, None]).sum(1).T
+    real, imaginary = (values * coefficients[:, :, None, None]).sum(1).T
     cycles = wrapped_product(t, jnp.broadcast_to(numbers.centre[0], t.high.shape))
     for axis in range(3):
         cycles = cycles + wrapped_product(Pair(k.high[axis], k.low[axis]), numbers.middle[axis])
@@ -197,31 +197,31 @@ def _forward(sizes: Sizes, parameters, m):
         def add(total):
             made = _period(sizes, numbers, k, t, middle, own)
             made = jnp.where(fits & spins_fit, made, jnp.nan)
-            old = jax.lax.dynamic_slice_in_dim(total, start, sizes.samples, 1)
-            return jax.lax.dynamic_update_slice_in_dim(total, jnp.where(member, made, old), start, 1)
+            old = jax.lax.dynamic_slice_in_dim(total, start, sizes.samples, 2)
+            return jax.lax.dynamic_update_slice_in_dim(total, jnp.where(member, made, old), start, 2)
 
         return jax.lax.cond(member.any(), add, lambda total: total, total), None
 
-    nothing = jnp.zeros((2, numbers.t_high.shape[0]), m.dtype)
-    return jax.lax.scan(one, nothing, (jnp.arange(m.shape[1]), jnp.moveaxis(m, 1, 0)))[0]
+    nothing = jnp.zeros((*m.shape[:2], numbers.t_high.shape[0]), m.dtype)
+    return jax.lax.scan(one, nothing, (jnp.arange(m.shape[2]), jnp.moveaxis(m, 2, 0)))[0]
 
 
 def _transpose(sizes: Sizes, parameters, s):
     numbers = Numbers(*parameters)
     spins_fit = _spins_fit(numbers)
-    like = jax.ShapeDtypeStruct((2, numbers.detuning.shape[0]), s.dtype)
+    like = jax.ShapeDtypeStruct((*s.shape[:2], numbers.detuning.shape[0]), s.dtype)
 
     def one(number):
         k, t, middle, member, start, fits = _window_of(sizes, numbers, number)
 
         def back():
-            own = jnp.where(member, jax.lax.dynamic_slice_in_dim(s, start, sizes.samples, 1), 0)
+            own = jnp.where(member, jax.lax.dynamic_slice_in_dim(s, start, sizes.samples, 2), 0)
             turned = jax.linear_transpose(lambda m: _period(sizes, numbers, k, t, middle, m), like)(own)[0]
             return jnp.where(fits & spins_fit, turned, jnp.nan)
 
         return jax.lax.cond(member.any(), back, lambda: jnp.zeros(like.shape, s.dtype))
 
-    return jnp.moveaxis(jax.lax.map(one, jnp.arange(numbers.offsets.shape[0] - 1)), 0, 1)
+    return jnp.moveaxis(jax.lax.map(one, jnp.arange(numbers.offsets.shape[0] - 1)), 0, 2)
 
 
 def _parameter_jvp(pair, sizes: Sizes, parameters, tangents, x, transposed: bool):

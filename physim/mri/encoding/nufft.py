@@ -61,7 +61,7 @@ class Nufft(eqx.Module):
         return jax.lax.complex(real, imaginary)
 
     def adjoint(
-        self, samples: Complex[Array, " sample"], grid: Grid, k: Float[Array | np.ndarray, "sample 3"]
+        self, samples: Complex[Array, " sample"], grid: Grid, k: Float[Array | np.ndarray, "place 3"]
     ) -> Complex[Array, "x y z"]:
         """Σ_j s_j exp(+2πi k_j·r_i): the adjoint, not the inverse, of the transform."""
         if samples.shape[0] != k.shape[0]:
@@ -172,8 +172,8 @@ def _parameter_jvp(pair, plan: _Plan, parameters, tangents, x, transposed: bool)
         index = jnp.arange(count) - (count - 1) / 2
         along = index.astype(x.dtype).reshape([-1 if a == axis else 1 for a in range(3)])
         of_sample = jnp.zeros(k.shape[0], x.dtype)
-        if moved:
-            of_sample = of_sample + jnp.stack(moved).sum(0)[:, axis] * spacing[axis]
+        for change in moved:
+            of_sample = of_sample + change[:, axis] * spacing[axis]
         if tangents[2] is not None:
             of_sample = of_sample + k[:, axis] * tangents[2][axis]
         if transposed:

@@ -48,7 +48,7 @@ def place(scale: Pair, coordinate: Pair) -> tuple[Float[Array, "..."], Float[Arr
     """scale · coordinate as a whole number and what is left, about within [-½, ½]."""
     a, b = jnp.asarray(scale.high), jnp.asarray(coordinate.high)
     if b.dtype == jnp.float64:
-        product = (a + scale.low) * (b + coordinate.low)
+        product = jnp.asarray((a + scale.low) * (b + coordinate.low))
         whole = jnp.round(product)
         return whole, product - whole
     a_upper, b_upper = upper(a), upper(b)

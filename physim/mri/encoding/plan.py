@@ -47,7 +47,8 @@ class Sizes(NamedTuple):
 
 class Extremes(NamedTuple):
     """Of spins and samples, float64: middles and half-widths of positions in mm, half-widths of k within a period in
-    cycles/mm, and (lowest, highest) of time, detuning and R₂; how many there are of each."""
+    cycles/mm, and (lowest, highest) of time, detuning and R₂; how many spins there are, in how many chunks, and how many
+    samples in each period."""
 
     middle: np.ndarray
     reach: np.ndarray
@@ -57,6 +58,7 @@ class Extremes(NamedTuple):
     r2: tuple[float, float]
     spins: int
     counts: np.ndarray
+    chunks: int
 
 
 def is_known(*trees) -> bool:
@@ -64,7 +66,7 @@ def is_known(*trees) -> bool:
     return all(is_concrete(leaf) for leaf in jax.tree.leaves(trees))
 
 
-def extremes(samples: Samples, position, detuning, r2) -> Extremes:
+def extremes(samples: Samples, position, detuning, r2, chunks: int) -> Extremes:
     """Looks at all spins and samples."""
     place, k = np.asarray(position, np.float64), np.asarray(samples.k.value, np.float64)
     offsets = np.asarray(samples.offsets)
@@ -74,8 +76,9 @@ def extremes(samples: Samples, position, detuning, r2) -> Extremes:
     half = (np.maximum.reduceat(k, starts, 0) - np.minimum.reduceat(k, starts, 0)) / 2
     both = lambda a: (float(np.min(np.asarray(a, np.float64))), float(np.max(np.asarray(a, np.float64))))
     time = both(samples.time.value)
+    middle, reach, spins = (low + high) / 2, (high - low) / 2, len(place)
     return Extremes(
-        (low + high) / 2, (high - low) / 2, half.max(0), time, both(detuning), both(r2), len(place), counts
+        middle, reach, half.max(0), time, both(detuning), both(r2), spins, counts, chunks
     )
 
 
@@ -93,9 +96,9 @@ def cost(sizes: Sizes, found: Extremes) -> float:
     taps = float(np.prod([sizes.window.width for n in sizes.points if n > 1] or [1]))
     periods, samples = int((found.counts > 0).sum()), int(found.counts.sum())
     lanes = 2 * sizes.segments
-    at_points = (periods * found.spins + samples) * (120 + lanes * (6 + 0.12 * taps))
+    at_points = (periods * found.spins + found.chunks * samples) * (120 + lanes * (6 + 0.12 * taps))
     points = float(np.prod(sizes.padded))
-    return at_points + periods * sizes.segments * points * (6 + 0.6 * np.log2(points + 1))
+    return at_points + found.chunks * periods * sizes.segments * points * (6 + 0.6 * np.log2(points + 1))
 
 
 def direct_cost(found: Extremes) -> float:
