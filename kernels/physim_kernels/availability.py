@@ -25,10 +25,12 @@ _KERNELS: dict[str, tuple[str, tuple]] = {
     "fingerprints_tangents": ("fingerprints", (True,)),
     "helical_back_projection": ("helical_back_projection", (True,)),
     "helical_back_projection_transpose": ("helical_back_projection", (False,)),
+    "interpolate": ("gridding", (True,)),
     "ray_project": ("rays", (True,)),
     "ray_project_transpose": ("rays", (False,)),
     "sample": ("sampling", (True,)),
     "sample_transpose": ("sampling", (False,)),
+    "spread": ("gridding", (False,)),
 }
 _registered: dict[str, object] = {}
 _failed: dict[str, str] = {}

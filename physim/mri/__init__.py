@@ -31,6 +31,10 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encoding import Automatic as Automatic
+from .encoding import Direct as Direct
+from .encoding import Encoding as Encoding
+from .encoding import Nonuniform as Nonuniform
 from .encoding import Nufft as Nufft
 from .graph import Atoms as Atoms
 from .graph import IdealInversion as IdealInversion
@@ -83,6 +87,7 @@ from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
 from .simulate import magnetisation as magnetisation
+from .simulate import prepare_encoding as prepare_encoding
 from .simulate import simulate as simulate
 from .spikes import Spikes as Spikes
 from .spikes import SpikesAt as SpikesAt

@@ -19,6 +19,7 @@ from physim.core.linear_pair import linear_pair
 
 from .phase import wrapped, wrapped_product
 from .sequence.program import Pair, Samples
+from .weighted import both, parameter_derivative
 
 BLOCK = 64  # samples that the reference treats at a time
 
@@ -105,47 +106,14 @@ def _transpose(periods: int, parameters, s):
 
 
 def _parameter_jvp(pair, periods, parameters, tangents, x, transposed: bool):
-    """Derivatives in the parameters, as encodings of weighted magnetisation weighted by sample.
-
-    A phase 2π a_j b_n gives −2πi a_j E (b m); a decay a_j b_n gives −a_j E (b m).
-    """
-    k = parameters[0] + parameters[1]
-    t = parameters[2] + parameters[3]
-    position, detuning, r2 = parameters[6:]
-    moved_k, moved_t = _sum(tangents[0], tangents[1]), _sum(tangents[2], tangents[3])
-    moved_position, moved_detuning, moved_r2 = tangents[6:]
-    terms = []
-    for axis in range(3):
-        if moved_k is not None:
-            terms.append((moved_k[:, axis], position[axis], None))
-        if moved_position is not None:
-            terms.append((k[:, axis], moved_position[axis], None))
-    if moved_t is not None:
-        terms.append((moved_t, detuning, r2))
-    if moved_detuning is not None or moved_r2 is not None:
-        terms.append((t, moved_detuning, moved_r2))
     apply = pair.transpose if transposed else pair.apply
-    once = partial(_weighted, partial(apply, periods, parameters), x, transposed)
-    return sum(once(*term) for term in terms)
-
-
-def _weighted(apply, x, transposed: bool, of_sample, phase_of_spin, decay_of_spin):
-    """a_j E ((−2πi b_n − d_n) m), or its transpose."""
-    nothing = jnp.zeros((), x.dtype)
-    phase = nothing if phase_of_spin is None else 2 * jnp.pi * phase_of_spin
-    decay = nothing if decay_of_spin is None else decay_of_spin
-
-    def turned(m, sign):
-        real, imaginary = m
-        return jnp.stack([sign * phase * imaginary - decay * real, -sign * phase * real - decay * imaginary])
-
-    if transposed:
-        return turned(apply(of_sample * x), -1)
-    return of_sample * apply(turned(x, 1))
-
-
-def _sum(a, b):
-    return b if a is None else a if b is None else a + b
+    return parameter_derivative(
+        partial(apply, periods, parameters),
+        (parameters[0] + parameters[1], parameters[2] + parameters[3], *parameters[6:]),
+        (both(tangents[0], tangents[1]), both(tangents[2], tangents[3]), *tangents[6:]),
+        x,
+        transposed,
+    )
 
 
 def _kernel(name: str):

@@ -12,9 +12,9 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
-from .bloch.evolve_pools import decaying_modes, pools_after_pulses
+from .bloch.evolve_pools import decaying_modes, pools_after_pulses, transverse_modes
 from .coils.receive import Receive
-from .direct_sum import encode_directly
+from .encoding import Automatic, Encoding
 from .pools import Pools
 from .pulseq import from_pypulseq
 from .scanner import Scanner
@@ -29,19 +29,36 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats | Pools, sequence: Sequence | Program | Any, scanner: Scanner
+    spins: Isochromats | Pools,
+    sequence: Sequence | Program | Any,
+    scanner: Scanner,
+    encoding: Encoding = Automatic(),
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
     Sums over spins of pd · M⊥ times each coil's sensitivity, times the receiver's phase; a 90° pulse of phase zero leaves
     spins on resonance with phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, the
     coils and in a compiled program. The fields of the scanner are those of the spins: see `spins_in`.
-    A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for another field.
+    `encoding` says how samples are summed: exactly, or by fast transforms within a tolerance, which `Automatic()` does where
+    they are quicker. A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for
+    another field.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    return _simulated(spins, _program(sequence, scanner), scanner.receive)
+    program = _program(sequence, scanner)
+    return _simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
+
+
+def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Program) -> Encoding:
+    """The encoding with all that it must know of spins and samples, for use under `jax.jit` and `jax.grad`.
+
+    Samples of spins that leave the range of positions, detunings and rates of these ones are NaN.
+
+    Good values: `encoding = mri.prepare_encoding(mri.Nonuniform(1e-4), spins, program)` before a loop of gradient steps.
+    """
+    chunks = -(-spins.count // _chunk(spins, program))
+    return encoding.prepared(program.samples, *_encoded(spins, program), chunks)
 
 
 def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
@@ -71,7 +88,7 @@ def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, 
 
 @eqx.filter_jit
 def _simulated(
-    spins: Isochromats | Pools, program: Program, receive: Receive
+    spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
 ) -> Complex[Array, "coil sample"]:
     dtype = spins.t1.dtype
     chunk = _chunk(spins, program)
@@ -79,15 +96,15 @@ def _simulated(
     total = jnp.zeros((receive.count, 2, program.samples.phase.shape[0]), dtype)
 
     def one(total, some):
-        return total + _signal(some, program, receive), None
+        return total + _signal(some, program, receive, encoding), None
 
     head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
     if whole == 1:
-        total = _signal(jax.tree.map(lambda a: a[0], head), program, receive)
+        total = _signal(jax.tree.map(lambda a: a[0], head), program, receive, encoding)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, receive)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, receive, encoding)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     real, imaginary = total[:, 0], total[:, 1]
@@ -103,21 +120,22 @@ def _chunk(spins: Isochromats | Pools, program: Program) -> int:
     return -(-spins.count // -(-spins.count // most))
 
 
-def _signal(spins: Isochromats | Pools, program: Program, receive: Receive) -> Float[Array, "coil 2 sample"]:
+def _signal(
+    spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
+) -> Float[Array, "coil 2 sample"]:
     """What these spins add to every sample of every coil."""
-    (real, imaginary), position, detuning, r2 = _decaying(spins, program)
-    weight = receive.sensitivity(position)
+    if isinstance(spins, Pools):
+        transverse = transverse_modes(spins, program)
+    else:
+        transverse = after_pulses(spins, program, 2)
+    position, detuning, r2 = _encoded(spins, program)
+    seen = receive.sensitivity(position)
+    sensitivity = jnp.stack([seen.real, seen.imag], axis=1).astype(transverse.dtype)
+    return encoding.encode(transverse, sensitivity, program.samples, position, detuning, r2)
 
-    def of_coil(a, b):
-        seen = jnp.stack([real * a - imaginary * b, real * b + imaginary * a])
-        return encode_directly(seen, program.samples, position, detuning, r2)
 
-    parts = (weight.real.astype(real.dtype), weight.imag.astype(real.dtype))
-    return jnp.stack([of_coil(a, b) for a, b in zip(*parts, strict=True)])
-
-
-def _decaying(spins: Isochromats | Pools, program: Program):
-    """What every read-out sums over: magnetisation after each pulse, place (mm), detuning (Hz) and decay (1/s)."""
+def _encoded(spins: Isochromats | Pools, program: Program):
+    """Place (mm), detuning (Hz) and decay (1/s) of everything that every read-out sums over."""
     if isinstance(spins, Pools):
         return decaying_modes(spins, program)
-    return after_pulses(spins, program, 2), spins.position, spins.detuning, 1 / spins.t2
+    return spins.position, spins.detuning, 1 / spins.t2

@@ -15,24 +15,28 @@ from .pool_pulses import play_to_pools, pool_pulse_maps, transverse
 
 def decaying_modes(
     pools: Pools, program: Program
-) -> tuple[
-    Float[Array, "2 period mode"], Float[Array, "mode 3"], Float[Array, " mode"], Float[Array, " mode"]
-]:
-    """What every read-out sums over: magnetisation after each pulse, place (mm), detuning (Hz) and decay (1/s).
+) -> tuple[Float[Array, "mode 3"], Float[Array, " mode"], Float[Array, " mode"]]:
+    """Place (mm), detuning (Hz) and decay (1/s) of what every read-out sums over.
 
     Two liquid pools are two modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
     which has no transverse magnetisation, there is one.
     """
-    m = pools_after_pulses(pools, program)
     if pools.second.components == 1:
-        return m[:2], pools.position, pools.detuning, 1 / pools.t2
+        return pools.position, pools.detuning, 1 / pools.t2
     both = modes(_across(pools, program.field))
     return (
-        jnp.concatenate([_weighted(mode, m) for mode in both], axis=-1),
         jnp.concatenate([pools.position, pools.position]),
         jnp.concatenate([pools.detuning + mode.detuning for mode in both]),
         jnp.concatenate([mode.r2 for mode in both]),
     )
+
+
+def transverse_modes(pools: Pools, program: Program) -> Float[Array, "2 period mode"]:
+    """The magnetisation of every one of `decaying_modes` after each pulse."""
+    m = pools_after_pulses(pools, program)
+    if pools.second.components == 1:
+        return m[:2]
+    return jnp.concatenate([_weighted(mode, m) for mode in modes(_across(pools, program.field))], axis=-1)
 
 
 def _weighted(mode: Mode, m: Float[Array, "6 period spin"]) -> Float[Array, "2 period spin"]:

@@ -39,12 +39,12 @@ class Layout(NamedTuple):
         return tuple(1 if n == 1 else self.width for n in self.shape)  # type: ignore[return-value]
 
 
-def interpolate(layout: Layout, table: np.ndarray, scale: Pair, points: Pair, grid):
+def interpolate(layout: Layout, table: np.ndarray | jax.Array, scale: Pair, points: Pair, grid):
     """Values [point, lane] of a grid [x, y, z, lane] at points [3, point], which `scale` [3] takes into grid steps."""
     return _PAIR.apply(layout, _parameters(table, scale, points, grid.dtype), grid)
 
 
-def spread(layout: Layout, table: np.ndarray, scale: Pair, points: Pair, values):
+def spread(layout: Layout, table: np.ndarray | jax.Array, scale: Pair, points: Pair, values):
     """The transpose: a grid [x, y, z, lane] from values [point, lane]."""
     return _PAIR.transpose(layout, _parameters(table, scale, points, values.dtype), values)
 

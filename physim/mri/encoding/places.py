@@ -46,7 +46,7 @@ def _remainder(a, b, c):
 
 def place(scale: Pair, coordinate: Pair) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """scale · coordinate as a whole number and what is left, about within [-½, ½]."""
-    a, b = scale.high, coordinate.high
+    a, b = jnp.asarray(scale.high), jnp.asarray(coordinate.high)
     if b.dtype == jnp.float64:
         product = jnp.asarray((a + scale.low) * (b + coordinate.low))
         whole = jnp.round(product)
