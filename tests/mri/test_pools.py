@@ -68,6 +68,7 @@ def test_a_shaped_pulse_on_exchanging_pools(truth, precision):
     assert np.abs(after_secant(mri.FourthOrder(20e-6)) - truth).max() < tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize(("kind", "order"), [(mri.Midpoint, 2), (mri.FourthOrder, 4)])
 def test_orders_with_exchange(truth, kind, order):
@@ -101,6 +102,7 @@ def gradient_echo(spins, shape=(4, 3)):
     return np.asarray(mri.simulate(spins, mri.compile_sequence(sequence), SCANNER))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize(
     "second", [mri.Liquid(0.6, 0.04, 2.0), mri.Semisolid(0.6, 1e-5)], ids=["liquid", "solid"]
@@ -135,7 +137,7 @@ def semisolid(t2: float, flip: float):
     """Pools with a semisolid, and the share of it that a pulse leaves: exp(−π (α/τ)² g τ), as in EPG-X."""
     line = Flat(1.4e-5, 1e-3)
     pools = mri.Pools(
-        ONE, t1=1.0, t2=t2, second=mri.Semisolid(1.0, 1e-5, lineshape=line), fraction=0.12, exchange=30.0
+        ONE, t1=0.3, t2=t2, second=mri.Semisolid(0.3, 1e-5, lineshape=line), fraction=0.12, exchange=30.0
     )
     return pools, np.exp(-np.pi * (flip / 1e-3) ** 2 * 1.4e-5 * 1e-3)
 
@@ -145,10 +147,10 @@ def test_steady_state_of_spoiled_echoes_with_magnetisation_transfer(precision):
     tolerance = {"float32": 1e-5, "float64": 1e-6}[precision]
     flip, tr = 0.3, 10e-3
     pools, left = semisolid(1e-4, flip)
-    a, rest = longitudinal((1.0, 1.0), 0.12, 30.0)
+    a, rest = longitudinal((0.3, 0.3), 0.12, 30.0)
     recover, after = expm(a * tr), np.diag([np.cos(flip), left])
     before = np.linalg.solve(np.eye(2) - recover @ after, (np.eye(2) - recover) @ rest)
-    blocks = [mri.block(rf=pulse(flip).rf, raster=1), read(), pause(tr - 3e-9)] * 1500
+    blocks = [mri.block(rf=pulse(flip).rf, raster=1), read(), pause(tr - 3e-9)] * 400
     got = np.asarray(mri.simulate(pools, mri.Sequence(blocks), SCANNER))[0, -1]
     # The one sample comes a nanosecond after the pulse: T2 takes 10⁻⁵ of it.
     assert abs(got * np.exp(1.5e-9 / 1e-4) - 1j * np.sin(flip) * before[0]) < tolerance
@@ -160,9 +162,9 @@ def test_steady_state_of_balanced_echoes_with_magnetisation_transfer(precision):
     flip, tr, f = 0.6, 5e-3, 30.0
     pools, left = semisolid(0.08, flip)
     pools = mri.Pools(
-        ONE, t1=1.0, t2=0.08, second=pools.second, fraction=0.12, exchange=30.0, off_resonance=f
+        ONE, t1=0.3, t2=0.08, second=pools.second, fraction=0.12, exchange=30.0, off_resonance=f
     )
-    a, rest = longitudinal((1.0, 1.0), 0.12, 30.0)
+    a, rest = longitudinal((0.3, 0.3), 0.12, 30.0)
     free = np.zeros((5, 5))
     free[:2, :2] = [[-1 / 0.08, 2 * np.pi * f], [-2 * np.pi * f, -1 / 0.08]]
     free[2:4, 2:4], free[2:4, 4] = a, -a @ rest
@@ -173,7 +175,7 @@ def test_steady_state_of_balanced_echoes_with_magnetisation_transfer(precision):
     step = nutate @ sign @ expm(free * tr)
     steady = np.linalg.solve(np.eye(4) - step[:4, :4], step[:4, 4])
     blocks = []
-    for number in range(1600):
+    for number in range(500):
         blocks += [
             mri.block(rf=pulse(flip, np.pi * (number % 2)).rf, raster=1),
             pause(tr - NANOSECOND * 1e-12),
@@ -214,18 +216,19 @@ def test_derivatives_in_the_tissue(kind):
     )
 
 
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize(
     ("rate", "fraction", "step"), [(1e6, 0.3, 50e-6), (1e5, 0.9, 50e-6), (1e5, 0.3, 1e-3)]
 )
-def test_exchange_much_faster_than_the_steps(precision, rate, fraction, step):
-    """Up to 10⁶ 1/s, and with steps of any length; float32 holds rates to 10⁻⁷ of the exchange."""
+def test_exchange_much_faster_than_the_steps(rate, fraction, step):
+    """Up to 10⁶ 1/s, and with steps of any length."""
     rf = mri.sequences.hard_pulse(1.0, 1e-3)
     pools = two_liquids(fraction=fraction, exchange=rate)
     program = mri.compile_sequence(mri.Sequence([mri.block(rf=rf)]), integrator=mri.FourthOrder(step))
     a = liquids(2 * np.pi * rf.amplitude, 0, 0, 2 * np.pi * SHIFT * PPM * 3, T1, T2, fraction, rate)
     exact = (expm(a * 1e-3) @ [0, 0, 1 - fraction, 0, 0, fraction, 1])[:6]
     got = np.asarray(mri.magnetisation(pools, program))[:, 0, 0]
-    assert np.abs(got - exact).max() < {"float32": 1e-5 + 1e-7 * rate * 1e-3, "float64": 1e-10}[precision]
+    assert np.abs(got - exact).max() < 1e-10
 
 
 def many(count: int) -> mri.Pools:
@@ -244,10 +247,6 @@ def many(count: int) -> mri.Pools:
     )
 
 
-def part(pools: mri.Pools, places: slice) -> mri.Pools:
-    return jax.tree.map(lambda a: a[places], pools)
-
-
 def encoded():
     """A pulse, and a read-out under a gradient."""
     gradient, adc = mri.Trapezoid(5.0, 10**8, 2 * 10**9, 10**8), mri.Adc(6, 3 * 10**8)
@@ -256,12 +255,13 @@ def encoded():
 
 
 def test_coils_hear_each_pool_where_it_is():
-    pools, program = many(3), encoded()
+    pools, program = many(4), encoded()
     coils = mri.Loops(
         [[0.0, 60.0, 0.0], [70.0, 0.0, 10.0]], [[0.0, 1.0, 0.0], [1.0, 0.0, 0.3]], 50.0, 0.5 + 1j
     )
     heard = mri.simulate(pools, program, mri.Scanner(receive=coils))
-    alone = jnp.concatenate([mri.simulate(part(pools, slice(n, n + 1)), program, SCANNER) for n in range(3)])
+    only = [eqx.tree_at(lambda p: p.pd, pools, pools.pd * (jnp.arange(4) == n)) for n in range(4)]
+    alone = jnp.concatenate([mri.simulate(one, program, SCANNER) for one in only])
     assert_same(heard, coils.sensitivity(pools.position) @ alone, 1e-5)
 
 
@@ -311,10 +311,10 @@ def test_super_lorentzian_against_quadrature():
             quad(density, *ends, epsabs=0, epsrel=1e-12, limit=300)[0] for ends in ((0, magic), (magic, 1))
         )
 
-    offsets = np.array([1000.0, -2500.0, 8e3, 3e4])
-    got = np.asarray(jax.jit(line)(jnp.asarray(offsets), jnp.full(4, t2)))
-    assert np.allclose(got, [exact(offset) for offset in offsets], rtol=1e-10, atol=0)
-    near = np.asarray(line(jnp.array([0.0, 999.99, 1000.01]), jnp.full(3, t2)))
+    offsets = np.array([1000.0, -2500.0, 8e3, 3e4, 0.0, 999.99, 1000.01])
+    got = np.asarray(jax.jit(line)(jnp.asarray(offsets), jnp.full(7, t2)))
+    assert np.allclose(got[:4], [exact(offset) for offset in offsets[:4]], rtol=1e-10, atol=0)
+    near = got[4:]
     assert 1.4e-5 < near[0] < 1.8e-5  # finite, where the integral is not
     assert near[1] == pytest.approx(near[2], rel=1e-4)
 
