@@ -77,9 +77,7 @@ def extremes(samples: Samples, position, detuning, r2, chunks: int) -> Extremes:
     both = lambda a: (float(np.min(np.asarray(a, np.float64))), float(np.max(np.asarray(a, np.float64))))
     time = both(samples.time.value)
     middle, reach, spins = (low + high) / 2, (high - low) / 2, len(place)
-    return Extremes(
-        middle, reach, half.max(0), time, both(detuning), both(r2), spins, counts, chunks
-    )
+    return Extremes(middle, reach, half.max(0), time, both(detuning), both(r2), spins, counts, chunks)
 
 
 def planned(tolerance: float, found: Extremes, double: bool) -> tuple[Sizes, Segments] | None:
@@ -106,6 +104,11 @@ def direct_cost(found: Extremes) -> float:
     return 0.45 * found.spins * float(found.counts.sum())
 
 
+def negligible(tolerance: float) -> float:
+    """Cycles of k r that may be left out along an axis: their phase is a hundredth of the tolerance."""
+    return tolerance / (200 * np.pi)
+
+
 def _oversamplings(tolerance: float, double: bool) -> list[float]:
     """Those whose rounding stays below the tolerance, or the largest."""
     rounding = 1e-16 if double else 6e-8
@@ -125,7 +128,7 @@ def _sizes(tolerance: float, oversampling: float, found: Extremes, segments: int
     reach = SLACK**2 * found.k * found.reach
     points, padded, kept = [], [], []
     for axis in range(3):
-        if 2 * np.pi * reach[axis] < tolerance / 100:
+        if reach[axis] < negligible(tolerance):
             for sizes in (points, padded, kept):
                 sizes.append(1)
             continue
