@@ -29,9 +29,10 @@ def problem(axes: int, matrix: int, spins: int):
     time = 5e-3 + DURATION * np.arange(len(k)) / len(k)
     samples = Samples(Pair.of(k), Pair.of(time), np.zeros(len(k)), np.array([0, len(k)], np.int32))
     m = jnp.asarray(rng.standard_normal((2, 1, spins)), jnp.float32)
+    seen = jnp.ones((1, 2, spins), jnp.float32) * jnp.asarray([1.0, 0.0])[:, None]
     place = jnp.asarray(rng.uniform(-100, 100, (spins, 3)), jnp.float32)
     detuning = jnp.asarray(rng.uniform(-60, 60, spins), jnp.float32)
-    return m, samples, place, detuning, jnp.asarray(rng.uniform(10, 50, spins), jnp.float32)
+    return m, seen, samples, place, detuning, jnp.asarray(rng.uniform(10, 50, spins), jnp.float32)
 
 
 def some_of(samples: Samples, count: int = 100) -> tuple[Samples, np.ndarray]:
@@ -47,7 +48,7 @@ def finufft(case, ready: Prepared):
         import jax_finufft  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
-    m, samples, place, detuning, r2 = case
+    m, _, samples, place, detuning, r2 = case
     axes = int((np.ptp(samples.k.value, axis=0) > 0).sum())
     k = [jnp.asarray(2 * np.pi * samples.k.value[:, axis], jnp.float32) for axis in range(axes)]
 
@@ -69,25 +70,26 @@ def row(name: str, axes: int, matrix: int, limit: float, repeats: int) -> dict:
     """Times one case."""
     spins = 2 * matrix**axes
     case = problem(axes, matrix, spins)
-    ready = mri.Nonuniform(TOLERANCE).prepared(*case[1:])
+    ready = mri.Nonuniform(TOLERANCE).prepared(*case[2:])
     assert isinstance(ready, Prepared)
-    encode = jax.jit(lambda m, p, f, r: ready.encode(m, case[1], p, f, r))
-    fast = np.asarray(encode(case[0], *case[2:]))
-    few, chosen = some_of(case[1])
-    truth = np.asarray(encode_directly(case[0], few, *case[2:]))
+    m, seen, samples, *spins_of = case
+    encode = jax.jit(lambda *a: ready.encode(a[0], seen, samples, *a[1:]))
+    fast = np.asarray(encode(m, *spins_of))[0]
+    few, chosen = some_of(samples)
+    truth = np.asarray(encode_directly(m, few, *spins_of))
     error = float(np.linalg.norm(fast[:, chosen] - truth) / np.linalg.norm(truth))
     assert error < TOLERANCE, f"off by {error}"
-    runs = {"physim": lambda: encode(case[0], *case[2:]).block_until_ready()}
+    runs = {"physim": lambda: encode(m, *spins_of).block_until_ready()}
     peer = finufft(case, ready)
     if peer:
         runs["finufft"] = peer
     seconds = report.paired(runs, repeats)
     window, segments = ready.sizes.window.width**axes, ready.sizes.segments
-    work = 4 * segments * window * (spins + case[1].phase.shape[0])
+    work = 4 * segments * window * (spins + samples.phase.shape[0])
     return {
         "case": name,
         "spins": spins,
-        "samples": case[1].phase.shape[0],
+        "samples": samples.phase.shape[0],
         "segments": segments,
         "seconds": seconds["physim"],
         "error": error,

@@ -6,6 +6,7 @@ for one that comes near it.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 
@@ -16,17 +17,19 @@ def parameter_derivative(apply, parameters, tangents, x, transposed: bool):
     """
     k, t, position, detuning, r2 = parameters
     moved_k, moved_t, moved_position, moved_detuning, moved_r2 = tangents
-    terms = []
+    of_samples, of_spins, nothing = [], [], jnp.zeros_like(r2)
     for axis in range(3):
         if moved_k is not None:
-            terms.append((moved_k[:, axis], position[axis], None))
+            of_samples.append((moved_k[:, axis], position[axis], nothing))
         if moved_position is not None:
-            terms.append((k[:, axis], moved_position[axis], None))
+            of_spins.append((k[:, axis], moved_position[axis], nothing))
     if moved_t is not None:
-        terms.append((moved_t, detuning, r2))
+        of_samples.append((moved_t, detuning, r2))
     if moved_detuning is not None or moved_r2 is not None:
-        terms.append((t, moved_detuning, moved_r2))
-    return sum(_weighted(apply, x, transposed, *term) for term in terms)
+        own = [nothing if moved is None else moved for moved in (moved_detuning, moved_r2)]
+        of_spins.append((t, *own))
+    # Apart, so that each sum is linear in what it is given of the tangents.
+    return sum(_sum_of_terms(apply, x, transposed, terms) for terms in (of_samples, of_spins) if terms)
 
 
 def both(a, b):
@@ -34,15 +37,22 @@ def both(a, b):
     return b if a is None else a if b is None else a + b
 
 
-def _weighted(apply, x, transposed: bool, of_sample, phase_of_spin, decay_of_spin):
+def _sum_of_terms(apply, x, transposed: bool, terms):
+    """Σ of `_weighted` over terms, one after another: compiled once, and kept once in memory."""
+    rows = tuple(jnp.stack(part) for part in zip(*terms, strict=True))
+    made = jax.eval_shape(apply, x)
+    add = lambda total, row: (total + _weighted(apply, x, transposed, *row), None)
+    return jax.lax.scan(add, jnp.zeros(made.shape, made.dtype), rows)[0]
+
+
+def _weighted(apply, x, transposed: bool, of_sample, turns_of_spin, decay_of_spin):
     """a_j E ((−2πi b_n − d_n) m), or its transpose."""
-    nothing = jnp.zeros((), x.dtype)
-    phase = nothing if phase_of_spin is None else 2 * jnp.pi * phase_of_spin
-    decay = nothing if decay_of_spin is None else decay_of_spin
+    phase = 2 * jnp.pi * turns_of_spin
 
     def turned(m, sign):
         real, imaginary = m
-        return jnp.stack([sign * phase * imaginary - decay * real, -sign * phase * real - decay * imaginary])
+        left, lost = -sign * phase, -decay_of_spin
+        return jnp.stack([lost * real - left * imaginary, left * real + lost * imaginary])
 
     if transposed:
         return turned(apply(of_sample * x), -1)

@@ -15,7 +15,7 @@ from physim_phantoms._checks import InputError, require_range
 from ..direct_sum import encode_directly
 from ..sequence.program import Samples
 from .nonuniform import NONUNIFORM, Numbers
-from .plan import SLACK, Extremes, Sizes, cost, direct_cost, extremes, is_known, planned
+from .plan import SLACK, Extremes, Sizes, cost, direct_cost, extremes, is_known, negligible, planned
 from .segments import Segments
 
 TOGETHER = 32  # numbers that coils and segments together may have on each point of the grids
@@ -226,11 +226,14 @@ def seen_by(
 def _prepared(found: Extremes, sizes: Sizes, segments: Segments) -> Prepared:
     axes = list(sizes.axes)
     low, high = found.detuning
+    # Along an axis without a window k may vary by as much as the plan neglects.
+    neglected = negligible(sizes.tolerance) / np.maximum(found.reach, 1e-9)
+    flat = np.array(sizes.points)[np.argsort(axes)] == 1
     return Prepared(
         sizes,
         found.middle[axes],
         found.reach[axes],
-        found.k[axes],
+        np.where(flat, neglected, found.k)[axes],
         np.array([segments.start, segments.length, segments.step]),
         np.array([segments.detuning, segments.r2]),
         np.array([SLACK * (high - low) / 2 + 1e-3, found.r2[1] - found.r2[0]]),

@@ -82,13 +82,11 @@ def _segmented(sizes: Sizes, numbers: Numbers, middle_k: Pair, m):
         cycles = cycles + wrapped_product(
             Pair(middle_k.high[axis], middle_k.low[axis]), numbers.position[axis]
         )
-    real, imaginary = _times(m[0], m[1], *_turn(cycles, start * r2))
+    at_start = _times(m[0], m[1], *_turn(cycles, start * r2))
     turn = _turn(wrapped_product(Pair(step, zero), detuning), step * r2)
-    rows = [jnp.stack([real, imaginary], 1)]
-    for _ in range(sizes.segments - 1):
-        real, imaginary = _times(real, imaginary, *turn)
-        rows.append(jnp.stack([real, imaginary], 1))
-    return jnp.concatenate(rows).reshape(-1, m.shape[-1]).T
+    later = lambda now, _: (_times(now[0], now[1], *turn), jnp.stack(now, axis=1))
+    rows = jax.lax.scan(later, at_start, None, sizes.segments)[1]
+    return rows.reshape(-1, m.shape[-1]).T
 
 
 def _transformed(sizes: Sizes, grid, axis: int, dtype):

@@ -104,6 +104,11 @@ def direct_cost(found: Extremes) -> float:
     return 0.45 * found.spins * float(found.counts.sum())
 
 
+def negligible(tolerance: float) -> float:
+    """Cycles of k r that may be left out along an axis: their phase is a hundredth of the tolerance."""
+    return tolerance / (200 * np.pi)
+
+
 def _oversamplings(tolerance: float, double: bool) -> list[float]:
     """Those whose rounding stays below the tolerance, or the largest."""
     rounding = 1e-16 if double else 6e-8
@@ -123,7 +128,7 @@ def _sizes(tolerance: float, oversampling: float, found: Extremes, segments: int
     reach = SLACK**2 * found.k * found.reach
     points, padded, kept = [], [], []
     for axis in range(3):
-        if 2 * np.pi * reach[axis] < tolerance / 100:
+        if reach[axis] < negligible(tolerance):
             for sizes in (points, padded, kept):
                 sizes.append(1)
             continue

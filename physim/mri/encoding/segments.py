@@ -94,7 +94,10 @@ def _coefficients(count: int, tolerance: float, decay: float, turn: float) -> np
     wanted = np.exp(-(places + 1) / 2 * z[:, None])
     stacked = lambda a: np.concatenate([a.real, a.imag])
     solved = np.linalg.lstsq(stacked(of_spin), stacked(wanted), rcond=tolerance / 100)[0]
-    return np.polynomial.chebyshev.chebfit(places, solved.T, degree - 1)
+    table = np.polynomial.chebyshev.chebfit(places, solved.T, degree - 1)
+    # What is left of a series after a degree is below the sum of its coefficients.
+    left = np.cumsum(np.abs(table).sum(1)[::-1])[::-1]
+    return table[: max(1, int((left > tolerance / 20).sum()))]
 
 
 def _error(table: np.ndarray, decay: float, turn: float) -> float:
