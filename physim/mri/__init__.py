@@ -13,6 +13,14 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .gradients import ConcomitantFields as ConcomitantFields
+from .gradients import EddyCurrent as EddyCurrent
+from .gradients import GradientNonlinearity as GradientNonlinearity
+from .gradients import GradientSystem as GradientSystem
+from .gradients import unwarp as unwarp
+from .motion import DisplacementMotion as DisplacementMotion
+from .motion import Motion as Motion
+from .motion import RigidMotion as RigidMotion
 from .plot import plot as plot
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature

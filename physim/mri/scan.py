@@ -14,6 +14,8 @@ from physim_phantoms._checks import InputError, require_finite, require_shape
 from .cartesian import image_grid, places
 from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
+from .gradients import GradientSystem
+from .motion import Motion, Still
 from .scanner import Scanner
 from .sequence.blocks import Sequence
 from .simulate import simulate
@@ -63,12 +65,14 @@ def scan(
     key: PRNGKeyArray,
     encoding: Cartesian | None = None,
     per_voxel: int = 16,
+    motion: Motion = Still(),
 ) -> KSpace:
     """One Cartesian MR acquisition with complex white noise.
 
     A `Contrast` gives each tissue its steady-state signal, which is mixed by volume and encoded as `encoding` says. A
     `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
-    matrix and field of view about the scanner's centre.
+    matrix and field of view about the scanner's centre. The scanner's gradient system and the patient's `motion` act on a
+    `Sequence`; a `Contrast` has no gradients, so that anything but ideal ones and rest is refused.
 
     Real and imaginary parts of every sample carry independent Gaussian noise; its standard deviation is such that the
     image on `raw.grid` has the noise that `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
@@ -82,8 +86,9 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         spins = Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field))
-        samples = simulate(spins, sequence, scanner)[0][order].reshape(grid.shape)
+        samples = simulate(spins, sequence, scanner, motion=motion)[0][order].reshape(grid.shape)
     else:
+        _require_ideal(scanner, motion)
         encoding = Cartesian() if encoding is None else encoding
         grid = encoding.grid(patient.grid)
         samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
@@ -92,6 +97,14 @@ def scan(
     return KSpace(
         samples + deviation.astype(samples.real.dtype) * _white(key, grid.shape, samples.real.dtype), grid
     )
+
+
+def _require_ideal(scanner: Scanner, motion: Motion) -> None:
+    if not (isinstance(motion, Still) and scanner.gradients.same(GradientSystem())):
+        raise InputError(
+            "the steady-state equations of a contrast play no gradients and take no time, but motion or a gradient system "
+            "is given; scan a played sequence: write mri.sequences.spoiled_gradient_echo(...)"
+        )
 
 
 def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "kx ky kz"]:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from physim_phantoms._checks import require_range
 
 from .contrasts import Number
+from .gradients import GradientSystem
 
 REFERENCE_FIELD = 3.0  # T, where `noise` is quoted
 REFERENCE_VOLUME = 1.0  # mm³, the voxel for which `noise` is quoted
@@ -21,6 +22,7 @@ class Scanner(eqx.Module):
     - `field`: T. Relaxation times of the tissues are read at this field.
     - `noise`: standard deviation of the real part (and of the imaginary part) of the reconstructed image, as a fraction of
       the signal of fully relaxed water, for 1 mm³ voxels at 3 T and a fixed measuring time. 0 gives no noise.
+    - `gradients`: what they do beside what they are asked for; ideal unless given.
 
     Noise in an image follows `noise · (3 T / field) · (1 mm³ / voxel volume)`: the body is the noise source, so that the
     signal-to-noise ratio grows linearly with field and voxel volume (Hoult and Lauterbur, J. Magn. Reson. 34 (1979) 425;
@@ -31,6 +33,7 @@ class Scanner(eqx.Module):
 
     field: Number = 3.0
     noise: Number = 0.004
+    gradients: GradientSystem = eqx.field(default_factory=GradientSystem)
 
     def __check_init__(self):
         require_range("field", self.field, 0.01, 20.0, "T")

@@ -7,9 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from physim_phantoms._checks import InputError
+
 from .bloch.integrators import FourthOrder, Integrator
 from .bloch.pulses import play, pulse_maps
 from .direct_sum import encode_directly
+from .motion.motion import Motion, Still
 from .phase import wrapped, wrapped_product
 from .scanner import Scanner
 from .sequence.blocks import Sequence
@@ -27,18 +30,40 @@ def simulate(
     sequence: Sequence | Program,
     scanner: Scanner,
     integrator: Integrator = FourthOrder(),
+    motion: Motion = Still(),
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
     Sums over spins of pd · M⊥, times the receiver's phase; a 90° pulse of phase zero leaves spins on resonance with
-    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins and in a compiled program.
+    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, in displacements of a `motion` and
+    in a compiled program. Raises `ValueError` for a program that was compiled for another gradient system or motion.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
     if isinstance(sequence, Sequence):
-        sequence = compile_sequence(sequence, float(scanner.field), integrator)
+        sequence = compile_sequence(sequence, float(scanner.field), integrator, scanner.gradients, motion)
+    else:
+        _require_compiled_for(sequence, scanner, motion)
     return _simulated(spins, sequence, integrator)
+
+
+def _require_compiled_for(program: Program, scanner: Scanner, motion: Motion) -> None:
+    """A program has gradients and motion in its moments: others than those cannot be put in any more."""
+    if not isinstance(motion, Still) and motion is not program.motion:
+        raise InputError(
+            "motion is given with a compiled program, which has its own; write compile_sequence(sequence, motion=motion)"
+        )
+    if not program.gradients.same(scanner.gradients):
+        raise InputError(
+            "the program was compiled for another gradient system than the scanner's; "
+            "write compile_sequence(sequence, gradients=scanner.gradients)"
+        )
+
+
+def _placed(spins: Isochromats, program: Program) -> Isochromats:
+    """The spins with what their phase is made of in place of their positions."""
+    return eqx.tree_at(lambda one: one.position, spins, program.places(spins.position))
 
 
 @eqx.filter_jit
@@ -49,11 +74,12 @@ def magnetisation(
 
     Good values: a compiled sequence of a few pulses; the result has 3 numbers for each spin and pulse.
     """
-    return _after_pulses(spins, program, integrator, 3)
+    return _after_pulses(_placed(spins, program), program, integrator, 3)
 
 
 @eqx.filter_jit
 def _simulated(spins: Isochromats, program: Program, integrator: Integrator) -> Complex[Array, "1 sample"]:
+    spins = _placed(spins, program)
     dtype = spins.t1.dtype
     chunk = _chunk(spins.count, program, dtype)
     whole = spins.count // chunk
@@ -114,7 +140,7 @@ def _after_pulses(
 def _precess(spins: Isochromats, m, duration: Pair, moment: Pair):
     """Free precession, relaxation and recovery over a whole period."""
     cycles = wrapped_product(duration, spins.detuning)
-    for axis in range(3):
+    for axis in range(spins.position.shape[1]):
         along = Pair(moment.high[axis], moment.low[axis])
         cycles = cycles + wrapped_product(along, spins.position[:, axis])
     angle = 2 * jnp.pi * wrapped(cycles)

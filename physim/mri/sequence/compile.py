@@ -9,11 +9,15 @@ import numpy as np
 from physim_phantoms._checks import InputError
 
 from ..bloch.integrators import FourthOrder, Integrator
+from ..gradients.system import GradientSystem, Played
+from ..motion.motion import Motion, MovedGradients, Still
 from ..units import GYROMAGNETIC_RATIO, picoseconds, seconds
 from .blocks import Block, Sequence
 from .events import Adc, Rf
 from .program import Pair, Periods, Program, PulseShape, Samples
-from .waveforms import Gradients, gradients_of
+from .waveforms import gradients_of
+
+MERGED = 6  # decimals of Hz/mm to which gradients must agree for two pulses to be one
 
 
 class _Played(NamedTuple):
@@ -34,31 +38,48 @@ class _Read(NamedTuple):
 
 
 def compile_sequence(
-    sequence: Sequence, field: float = 3.0, integrator: Integrator = FourthOrder()
+    sequence: Sequence,
+    field: float = 3.0,
+    integrator: Integrator = FourthOrder(),
+    gradients: GradientSystem = GradientSystem(),
+    motion: Motion = Still(),
 ) -> Program:
     """What spins in a field of `field` T see of a sequence; offsets in ppm become Hz here.
 
     Moments and phases are exact float64 integrals from integer picoseconds; pulses that differ in their phase only are
-    kept once. Raises `ValueError` where a read-out overlaps a pulse, a pulse has an `rf_shim`, or nothing is ever played or
-    read.
+    kept once. Phases that uniform fields or motion give all spins alike are taken off pulses and read-outs instead. Raises
+    `ValueError` where a read-out overlaps a pulse, a pulse has an `rf_shim`, or nothing is ever played or read.
 
     Good values: the defaults; keep the program where only its numbers change.
     """
-    gradients = gradients_of(sequence)
+    seen = _seen(sequence, field, gradients, motion)
     played, read = _events(sequence, field)
     first_sample = min((one.start for one in read), default=None)
     starts_silent = not played or (first_sample is not None and first_sample < played[0].start)
-    shapes, pulse = _pulses(played, gradients, field, integrator, starts_silent)
+    shapes, pulse = _pulses(played, seen, field, integrator, starts_silent)
     begins = np.array([0] * starts_silent + [one.end for one in played], np.int64)
     begun = [one.start for one in played][not starts_silent :]
     ends = np.array([*begun, sequence.starts()[-1]], np.int64)
+    phases = _wrapped(np.array([one.phase for one in played]) - seen.common([one.start for one in played]))
     periods = Periods(
         np.asarray(pulse, np.int32),
-        np.array([0.0] * starts_silent + [one.phase for one in played]),
+        np.concatenate([np.zeros(int(starts_silent)), phases]),
         Pair.of(seconds(ends - begins)),
-        Pair.of(gradients.moment(ends) - gradients.moment(begins)),
+        Pair.of(seen.moment(ends) - seen.moment(begins)),
     )
-    return Program(shapes, periods, _samples(read, gradients, begins, ends, field))
+    return Program(shapes, periods, _samples(read, seen, begins, ends, field), gradients, motion)
+
+
+def _seen(
+    sequence: Sequence, field: float, gradients: GradientSystem, motion: Motion
+) -> Played | MovedGradients:
+    """The gradients as the spins see them."""
+    if gradients.nonlinearity is not None and not isinstance(motion, Still):
+        raise InputError(
+            "the spins move and the gradients are not linear in space; that combination is not simulated: "
+            "leave out motion, or write GradientSystem(nonlinearity=None)"
+        )
+    return motion.seen(gradients.played(gradients_of(sequence).axes, field))
 
 
 def _events(sequence: Sequence, field: float) -> tuple[list[_Played], list[_Read]]:
@@ -84,29 +105,30 @@ def _require_one_channel(number: int, one: Block) -> None:
         )
 
 
-def _pulses(played, gradients: Gradients, field: float, integrator: Integrator, starts_silent: bool):
+def _pulses(played, seen: Played | MovedGradients, field: float, integrator: Integrator, starts_silent: bool):
     """The different pulses, and for each period which one begins it."""
     shapes: dict[tuple, tuple] = {}  # key -> arrays of the shape
     amplitudes: dict[tuple, dict[float, int]] = {}
-    seen: dict[tuple, tuple] = {}
+    made_from: dict[tuple, tuple] = {}
     chosen = []
     if starts_silent:
         nothing = (
             np.zeros(1),
             np.zeros((1, len(integrator.nodes), 2)),
-            np.zeros((1, len(integrator.nodes), 3)),
+            np.zeros((1, len(integrator.nodes), seen.rate(np.zeros(1)).shape[-1])),
         )
         shapes[()] = nothing
         amplitudes[()] = {0.0: 0}
         chosen.append(((), 0))
     for one in played:
-        rough = _identity(one)
-        if rough not in seen:
-            arrays = _steps(one, gradients, field, integrator)
-            key = tuple(np.round(a, 12).tobytes() for a in arrays)
+        rough = _identity(one) if seen.repeats else one.start
+        if rough not in made_from:
+            arrays = _steps(one, seen, field, integrator)
+            digits = (12, 12, 12) if seen.repeats else (12, MERGED, MERGED)
+            key = tuple(np.round(a, n).tobytes() for a, n in zip(arrays, digits, strict=True))
             shapes.setdefault(key, arrays)
-            seen[rough] = key
-        key = seen[rough]
+            made_from[rough] = key
+        key = made_from[rough]
         known = amplitudes.setdefault(key, {})
         chosen.append((key, known.setdefault(one.rf.amplitude, len(known))))
     first = dict(zip(shapes, np.cumsum([0, *(len(amplitudes[key]) for key in shapes)]), strict=False))
@@ -127,7 +149,7 @@ def _identity(one: _Played) -> tuple:
     )
 
 
-def _steps(one: _Played, gradients: Gradients, field: float, integrator: Integrator):
+def _steps(one: _Played, seen: Played | MovedGradients, field: float, integrator: Integrator):
     """Length, pulse and gradients of each step of a pulse, at the nodes of the integrator."""
     count = max(1, -(-one.rf.duration // picoseconds(integrator.step)))
     edges = np.linspace(0.0, one.rf.duration, count + 1)
@@ -137,11 +159,14 @@ def _steps(one: _Played, gradients: Gradients, field: float, integrator: Integra
     carrier = np.exp(-2j * np.pi * offset * seconds(times))
     wave = one.rf.at(times)
     turned = (wave[..., 0] + 1j * wave[..., 1]) * carrier
+    if not seen.repeats:
+        since = seen.common(one.start + times) - seen.common(np.array([one.start]))
+        turned = turned * np.exp(2j * np.pi * since)
     b1 = np.stack([turned.real, turned.imag], axis=-1)
-    return np.asarray(seconds(length)), b1, gradients.rate(one.start + times)
+    return np.asarray(seconds(length)), b1, seen.rate(one.start + times)
 
 
-def _samples(read, gradients: Gradients, begins, ends, field: float) -> Samples:
+def _samples(read, seen: Played | MovedGradients, begins, ends, field: float) -> Samples:
     larmor = GYROMAGNETIC_RATIO * 1e-6 * field
     times, phases = [np.zeros(0)], [np.zeros(0)]
     for adc, start in read:
@@ -160,7 +185,8 @@ def _samples(read, gradients: Gradients, begins, ends, field: float) -> Samples:
             f"the sample at {when[late][0] / 1e12:g} s lies within a pulse; samples during a pulse are not simulated: "
             "move the read-out behind the pulse"
         )
-    k = gradients.moment(when) - gradients.moment(begins)[period]
+    k = seen.moment(when) - seen.moment(begins)[period]
+    phase = phase - seen.common(when)
     offsets = np.searchsorted(period, np.arange(len(begins) + 1)).astype(np.int32)
     time = Pair.of(seconds(when - begins[period]))
     return Samples(Pair.of(k), time, _wrapped(phase), offsets, period.astype(np.int32))
