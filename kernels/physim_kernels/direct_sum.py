@@ -205,7 +205,9 @@ def make_handler(real, code, forward: bool):
             return bridge.refuse(frame, "physim direct sum: signals must be (2, samples)")
         axes = bridge.size(bridge.argument(frame, 1), 1)
         if axes % 3 or bridge.size(bridge.argument(frame, 2), 1) != axes:
-            return bridge.refuse(frame, "physim direct sum: k must have a multiple of three axes in both parts")
+            return bridge.refuse(
+                frame, "physim direct sum: k must have a multiple of three axes in both parts"
+            )
         for index, length in ((1, samples), (2, samples), (4, samples), (8, spins)):
             if bridge.size(bridge.argument(frame, index), 0) != length:
                 return bridge.refuse(frame, "physim direct sum: arrays of samples or spins differ in length")

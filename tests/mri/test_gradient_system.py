@@ -87,9 +87,7 @@ def test_delays_shift_lines_of_kspace():
 
 def ghost(delay: float) -> float:
     """The N/2 ghost of a point at the centre, relative to the point itself."""
-    lines = mri.sequences.echo_planar(
-        (33, 32), (220.0, 220.0), region=mri.sequences.Whole(1e-6), dwell=10e-6
-    )
+    lines = mri.sequences.echo_planar((33, 32), (220.0, 220.0), region=mri.sequences.Whole(1e-6), dwell=10e-6)
     scanner = mri.Scanner(noise=0.0, gradients=mri.GradientSystem(delays=(delay, 0.0, 0.0)))
     spins = mri.Isochromats(np.array([[40.0, 0.0, 0.0]]))
     order = np.lexsort(np.round(mri.kspace_of(lines)[:, :2].T * 220.0))
@@ -117,14 +115,16 @@ def numerically_induced(curve: Curve, tau: float, times) -> np.ndarray:
     made = []
     for time in times / 1e12:
         total = 0.0
-        for a, b, u, v in zip(curve.times[:-1] / 1e12, curve.times[1:] / 1e12, curve.values[:-1], curve.values[1:], strict=True):
+        for a, b, u, v in zip(
+            curve.times[:-1] / 1e12, curve.times[1:] / 1e12, curve.values[:-1], curve.values[1:], strict=True
+        ):
             if a >= time:
                 break
             if a == b:
                 total += (v - u) * np.exp(-(time - a) / tau)
                 continue
             end = min(b, time)
-            kernel = lambda s, slope=(v - u) / (b - a): slope * np.exp(-(time - s) / tau)  # noqa: E731
+            kernel = lambda s, slope=(v - u) / (b - a): slope * np.exp(-(time - s) / tau)
             total += quad(kernel, a, end, epsabs=1e-12, epsrel=1e-12)[0]
         made.append(total)
     return np.array(made)
@@ -147,7 +147,9 @@ def test_eddy_currents_are_the_convolution(tau):
 
 def test_integrals_of_eddy_currents_converge_to_the_closed_form():
     """Trapezoid sums of the induced gradient approach its closed integrals with order 2."""
-    sequence = mri.Sequence([mri.block(gx=mri.Trapezoid(11.0, 70 * US, 300 * US, 60 * US)), mri.Block(500 * US)])
+    sequence = mri.Sequence(
+        [mri.block(gx=mri.Trapezoid(11.0, 70 * US, 300 * US, 60 * US)), mri.Block(500 * US)]
+    )
     eddy = mri.EddyCurrent(200e-6, amplitude=(0.1, 0.0, 0.0))
     axis = played(sequence, mri.GradientSystem(eddy_currents=(eddy,))).axes[0]
     end = 900 * US
@@ -169,7 +171,9 @@ def test_uniform_eddy_field_is_a_frequency_that_all_spins_share():
     step = mri.Waveform(np.array([8.0, 8.0]), np.array([0, 5000 * US]))
     blocks = [mri.block(gx=step), pulse(np.pi / 2), mri.Block(4000 * US), read(), ramp]
     system = mri.GradientSystem(eddy_currents=(mri.EddyCurrent(tau, offset=(offset, 0.0, 0.0)),))
-    signal = np.asarray(mri.simulate(mri.Isochromats(np.zeros((1, 3))), mri.Sequence(blocks), mri.Scanner(gradients=system)))
+    signal = np.asarray(
+        mri.simulate(mri.Isochromats(np.zeros((1, 3))), mri.Sequence(blocks), mri.Scanner(gradients=system))
+    )
     left = -8.0 * RATE * offset * (np.exp(-5e-3 / tau) - 1)
     cycles = left * tau * (1 - np.exp(-4e-3 / tau))
     assert abs(signal[0, 0] - 1j * np.exp(-2j * np.pi * cycles)) < 2e-5
@@ -187,7 +191,9 @@ def test_concomitant_phase_of_a_bipolar_lobe(amplitudes):
         signal = mri.simulate(spin, mri.Sequence(blocks), mri.Scanner(field=field, gradients=MAXWELL))[0, 0]
         gx, gy, gz = np.array(amplitudes) * 1e-6  # T/mm
         x, y, z = place[one]
-        bc = ((gx**2 + gy**2) * z**2 + gz**2 * (x**2 + y**2) / 4 - gx * gz * x * z - gy * gz * y * z) / (2 * field)
+        bc = ((gx**2 + gy**2) * z**2 + gz**2 * (x**2 + y**2) / 4 - gx * gz * x * z - gy * gz * y * z) / (
+            2 * field
+        )
         seconds = 2 * (2000e-6 + 2 * 200e-6 / 3)  # ∫ of the squared shape
         assert abs(signal - 1j * np.exp(-2j * np.pi * RATIO * bc * seconds)) < 1e-5
     assert spins.count == 3
@@ -221,7 +227,9 @@ def test_concomitant_field_is_the_length_of_the_whole_field_to_the_next_order():
 
     errors = [difference(field)[0] for field in (0.25, 0.5, 1.0)]
     assert difference(0.5)[0] / difference(0.5)[1] < 1e-2
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)  # next order: 1 / B0² where the first is 1 / B0
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(
+        2, abs=0.1
+    )  # next order: 1 / B0² where the first is 1 / B0
     assert np.log2(errors[1] / errors[2]) == pytest.approx(2, abs=0.1)
 
 
@@ -299,8 +307,10 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(InputError, match="compiled for another gradient system"):
         mri.simulate(spins, mri.compile_sequence(sequence), mri.Scanner(gradients=MAXWELL))
     with pytest.raises(InputError, match="the delays of the gradient system are traced"):
-        jax.grad(lambda d: mri.compile_sequence(sequence, gradients=mri.GradientSystem(delays=d)).samples.k.high.sum())(
-            jnp.zeros(3)
-        )
+        jax.grad(
+            lambda d: mri.compile_sequence(
+                sequence, gradients=mri.GradientSystem(delays=d)
+            ).samples.k.high.sum()
+        )(jnp.zeros(3))
     with pytest.raises(InputError, match="image has shape"):
         mri.unwarp(jnp.zeros((3, 3, 3)), Grid((4, 4, 4), 1.0), mri.GradientNonlinearity())

@@ -32,9 +32,7 @@ def precision(request):
 
 def bipolar(amplitude: float) -> mri.Sequence:
     """A bipolar lobe along x between a pulse and a sample: no moment, but a first moment."""
-    made = [
-        mri.block(gx=mri.Trapezoid(sign * amplitude, 200 * US, 1000 * US, 200 * US)) for sign in (-1, 1)
-    ]
+    made = [mri.block(gx=mri.Trapezoid(sign * amplitude, 200 * US, 1000 * US, 200 * US)) for sign in (-1, 1)]
     return mri.Sequence([pulse(np.pi / 2), *made, read()])
 
 

@@ -34,16 +34,12 @@ class Curve:
         once = self._integrals()
         pieces = steps * (once[:-1] + steps * (2 * self.values[:-1] + self.values[1:]) / 6)
         twice = np.concatenate([[0.0], np.cumsum(pieces)])[index]
-        return twice + elapsed * (
-            once[index] + elapsed * (0.5 * self.values[index] + slope * elapsed / 6)
-        )
+        return twice + elapsed * (once[index] + elapsed * (0.5 * self.values[index] + slope * elapsed / 6))
 
     def delayed(self, delay: int) -> Curve:
         """The same curve `delay` ps later (earlier where negative), with rest before and after it."""
         first, last = int(self.times[0]), int(self.times[-1])
-        times = np.concatenate(
-            [[first - abs(delay)], self.times + delay, [last + abs(delay)]]
-        )
+        times = np.concatenate([[first - abs(delay)], self.times + delay, [last + abs(delay)]])
         return Curve(times.astype(np.int64), np.concatenate([[0.0], self.values, [0.0]]))
 
     def place(self, times, side: str = "right"):

@@ -10,7 +10,6 @@ Source: Van Vaals and Bergman, J. Magn. Reson. 90 (1990) 52; Bernstein, King and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -82,9 +82,7 @@ def unwarp(
     centres = jnp.asarray(grid.centres(), jnp.result_type(float)).reshape(-1, 3)
     seen = nonlinearity.places(centres)
     slopes = jax.vmap(jax.jacfwd(nonlinearity.places))(centres)
-    into = jnp.asarray(
-        np.linalg.inv(np.asarray(grid.direction) * np.asarray(grid.spacing)), centres.dtype
-    )
+    into = jnp.asarray(np.linalg.inv(np.asarray(grid.direction) * np.asarray(grid.spacing)), centres.dtype)
     index = (seen - jnp.asarray(grid.origin, centres.dtype)) @ into.T
     thick = np.array(grid.shape) > 1
     index = jnp.where(thick, index, 0.0)

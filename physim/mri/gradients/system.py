@@ -37,19 +37,13 @@ class Played:
     def rate(self, times) -> Float[np.ndarray, "... axis"]:
         """Hz/mm at `times` (ps); at a jump, what comes after it."""
         plain = np.stack([curve.at(times) for curve in self.axes], axis=-1)
-        return (
-            plain
-            if self.products is None
-            else np.concatenate([plain, self.products.rate(times)], axis=-1)
-        )
+        return plain if self.products is None else np.concatenate([plain, self.products.rate(times)], axis=-1)
 
     def moment(self, times) -> Float[np.ndarray, "... axis"]:
         """The integral of `rate` up to `times` (ps, fractions allowed), cycles/mm."""
         plain = np.stack([curve.integral(times) for curve in self.axes], axis=-1)
         return (
-            plain
-            if self.products is None
-            else np.concatenate([plain, self.products.moment(times)], axis=-1)
+            plain if self.products is None else np.concatenate([plain, self.products.moment(times)], axis=-1)
         )
 
     def common(self, times) -> Float[np.ndarray, "..."]:

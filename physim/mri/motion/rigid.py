@@ -126,6 +126,8 @@ class TurnedGradients(MovedGradients):
 def _rows(name: str, values, count: int) -> Float[np.ndarray, "knot 3"]:
     given = np.asarray(values, float)
     if given.shape != (count, 3):
-        raise InputError(f"{name} has shape {given.shape}; it must have three numbers at each of {count} times")
+        raise InputError(
+            f"{name} has shape {given.shape}; it must have three numbers at each of {count} times"
+        )
     require_finite(name, given)
     return given

@@ -1,6 +1,6 @@
 """Integrals of a gradient times a piecewise linear weight: exact, by parts.
 
-    ∫ a g dt = [a ∫g] − a' ∬g        on each piece where a is linear
+∫ a g dt = [a ∫g] − a' ∬g        on each piece where a is linear
 """
 
 from __future__ import annotations
