@@ -11,7 +11,7 @@ from numba import njit, types
 from numba.extending import overload
 
 _F = np.float32
-ONE, TWO, HALF, SIXTEENTH, LARGEST = _F(1), _F(2), _F(0.5), _F(1 / 16), _F(40)
+ONE, TWO, SIXTEENTH, LARGEST = _F(1), _F(2), _F(1 / 16), _F(40)
 S1, S3, S5, S7, S9, S11, S13 = (
     _F((-1) ** n * math.pi ** (2 * n + 1) / math.factorial(2 * n + 1)) for n in range(7)
 )

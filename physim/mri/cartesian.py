@@ -37,12 +37,11 @@ def places(sequence: Sequence, grid: Grid) -> np.ndarray:
     Raises `ValueError` where a sample lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
     """
     steps = kspace_of(sequence) * np.asarray(grid.extent)
-    shape = np.array(grid.shape)
-    index = (
-        np.round(steps[:, : 3 if shape[2] > 1 else 2]).astype(int) + (shape // 2)[: 3 if shape[2] > 1 else 2]
-    )
-    off = np.abs(steps[:, : index.shape[1]] - np.round(steps[:, : index.shape[1]])).max(axis=1) > ON_GRID
-    outside = np.any((index < 0) | (index >= shape[: index.shape[1]]), axis=1)
+    encoded = 3 if grid.shape[2] > 1 else 2
+    steps, shape = steps[:, :encoded], np.array(grid.shape[:encoded])
+    index = np.round(steps).astype(int) + shape // 2
+    off = np.abs(steps - np.round(steps)).max(axis=1) > ON_GRID
+    outside = np.any((index < 0) | (index >= shape), axis=1)
     for bad, why in ((off, "between the points of"), (outside, "outside")):
         if np.any(bad):
             first = int(np.argmax(bad))
@@ -50,7 +49,7 @@ def places(sequence: Sequence, grid: Grid) -> np.ndarray:
                 f"sample {first} at k = {tuple(np.round(steps[first], 3))} steps lies {why} the matrix {grid.shape}; "
                 "a Cartesian reconstruction needs every sample on a point of its own: check Matrix and FOV"
             )
-    cell = np.ravel_multi_index(tuple(index.T), tuple(shape[: index.shape[1]]))
+    cell = np.ravel_multi_index(tuple(index.T), tuple(shape))
     count = np.bincount(cell, minlength=grid.size)
     if np.any(count != 1):
         first = int(np.argmax(count != 1))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from physim_phantoms._checks import InputError
+from physim_phantoms._checks import InputError, is_concrete
 
-from .bloch.integrators import FourthOrder, Integrator
-from .bloch.pulses import play, pulse_maps
+from .bloch.evolve import after_pulses
 from .direct_sum import encode_directly
 from .motion.motion import Motion, Still
-from .phase import wrapped, wrapped_product
+from .pulseq import from_pypulseq
 from .scanner import Scanner
 from .sequence.blocks import Sequence
 from .sequence.compile import compile_sequence
-from .sequence.program import Pair, Program
+from .sequence.program import Program
 from .spins import Isochromats
 
 CHUNK_BYTES = (
@@ -26,26 +27,33 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats,
-    sequence: Sequence | Program,
-    scanner: Scanner,
-    integrator: Integrator = FourthOrder(),
-    motion: Motion = Still(),
+    spins: Isochromats, sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion = Still()
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
     Sums over spins of pd · M⊥, times the receiver's phase; a 90° pulse of phase zero leaves spins on resonance with
-    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, in displacements of a `motion` and
-    in a compiled program. Raises `ValueError` for a program that was compiled for another gradient system or motion.
+    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins and in a compiled program.
+    A `pypulseq.Sequence` is taken as well, and spins may move: displacements are differentiable, too. Raises `ValueError` for
+    a program that was compiled for another field, gradient system or motion.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    if isinstance(sequence, Sequence):
-        sequence = compile_sequence(sequence, float(scanner.field), integrator, scanner.gradients, motion)
-    else:
-        _require_compiled_for(sequence, scanner, motion)
-    return _simulated(spins, sequence, integrator)
+    return _simulated(spins, _program(sequence, scanner, motion))
+
+
+def _program(sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion) -> Program:
+    """The program to play in this scanner."""
+    if not isinstance(sequence, Program):
+        ours = sequence if isinstance(sequence, Sequence) else from_pypulseq(sequence)
+        return compile_sequence(ours, float(scanner.field), gradients=scanner.gradients, motion=motion)
+    if is_concrete(scanner.field) and abs(float(scanner.field) - sequence.field) > 1e-6 * sequence.field:
+        raise InputError(
+            f"the program was compiled for {sequence.field:g} T and the scanner has {float(scanner.field):g} T; offsets in "
+            f"ppm differ: write mri.compile_sequence(sequence, field={float(scanner.field):g})"
+        )
+    _require_compiled_for(sequence, scanner, motion)
+    return sequence
 
 
 def _require_compiled_for(program: Program, scanner: Scanner, motion: Motion) -> None:
@@ -67,18 +75,16 @@ def _placed(spins: Isochromats, program: Program) -> Isochromats:
 
 
 @eqx.filter_jit
-def magnetisation(
-    spins: Isochromats, program: Program, integrator: Integrator = FourthOrder()
-) -> Float[Array, "3 period spin"]:
+def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 period spin"]:
     """Magnetisation (x, y, z) of every spin after the pulse of each period.
 
     Good values: a compiled sequence of a few pulses; the result has 3 numbers for each spin and pulse.
     """
-    return _after_pulses(_placed(spins, program), program, integrator, 3)
+    return after_pulses(_placed(spins, program), program, 3)
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program, integrator: Integrator) -> Complex[Array, "1 sample"]:
+def _simulated(spins: Isochromats, program: Program) -> Complex[Array, "1 sample"]:
     spins = _placed(spins, program)
     dtype = spins.t1.dtype
     chunk = _chunk(spins.count, program, dtype)
@@ -86,15 +92,15 @@ def _simulated(spins: Isochromats, program: Program, integrator: Integrator) -> 
     total = jnp.zeros((2, program.samples.phase.shape[0]), dtype)
 
     def one(total, some):
-        return total + _signal(some, program, integrator), None
+        return total + _signal(some, program), None
 
     head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
     if whole == 1:
-        total = _signal(jax.tree.map(lambda a: a[0], head), program, integrator)
+        total = _signal(jax.tree.map(lambda a: a[0], head), program)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, integrator)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     return jax.lax.complex(total[0] * cosine - total[1] * sine, total[0] * sine + total[1] * cosine)[None]
@@ -107,45 +113,7 @@ def _chunk(spins: int, program: Program, dtype) -> int:
     return -(-spins // -(-spins // most))
 
 
-def _signal(spins: Isochromats, program: Program, integrator: Integrator) -> Float[Array, "2 sample"]:
+def _signal(spins: Isochromats, program: Program) -> Float[Array, "2 sample"]:
     """What these spins add to every sample."""
-    transverse = _after_pulses(spins, program, integrator, 2)
+    transverse = after_pulses(spins, program, 2)
     return encode_directly(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)
-
-
-def _after_pulses(
-    spins: Isochromats, program: Program, integrator: Integrator, components: int
-) -> Float[Array, "component period spin"]:
-    """The first components of every spin's magnetisation after each pulse."""
-    maps = pulse_maps(spins, program.shapes, integrator)
-    dtype = spins.t1.dtype
-    periods = program.periods
-
-    def one(m, period):
-        pulse, phase, duration, moment = period
-        after = play(m, maps[pulse], phase)
-        return _precess(spins, after, duration, moment), jnp.stack(after[:components])
-
-    at_rest = (jnp.zeros(spins.count, dtype), jnp.zeros(spins.count, dtype), spins.pd)
-    rows = (
-        jnp.asarray(periods.pulse),
-        jnp.asarray(periods.phase, dtype),
-        jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.duration),
-        jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.moment),
-    )
-    _, transverse = jax.lax.scan(one, at_rest, rows)
-    return jnp.moveaxis(transverse, 0, 1)
-
-
-def _precess(spins: Isochromats, m, duration: Pair, moment: Pair):
-    """Free precession, relaxation and recovery over a whole period."""
-    cycles = wrapped_product(duration, spins.detuning)
-    for axis in range(spins.position.shape[1]):
-        along = Pair(moment.high[axis], moment.low[axis])
-        cycles = cycles + wrapped_product(along, spins.position[:, axis])
-    angle = 2 * jnp.pi * wrapped(cycles)
-    time = duration.value
-    size = jnp.exp(-time / spins.t2)
-    cosine, sine = size * jnp.cos(angle), size * jnp.sin(angle)
-    recovered = spins.pd - (spins.pd - m[2]) * jnp.exp(-time / spins.t1)
-    return m[0] * cosine + m[1] * sine, m[1] * cosine - m[0] * sine, recovered

@@ -123,7 +123,7 @@ def test_pulse_of_a_sequence_against_an_adaptive_solver(tolerance, double):
         spins = mri.Isochromats(place[None], t1=t1, t2=t2, off_resonance=detuning, b1=b1)
         sequence = mri.Sequence([mri.block(rf=rf, gz=gradient), mri.Block(10**6, adc=mri.Adc(1, 10**6))])
         program = mri.compile_sequence(sequence, integrator=mri.FourthOrder(20e-6))
-        got = np.asarray(mri.magnetisation(spins, program, mri.FourthOrder(20e-6)))[:, 0, 0]
+        got = np.asarray(mri.magnetisation(spins, program))[:, 0, 0]
 
     def rate(time, m):
         wave = rf.at(np.array(time * 1e12)) * 2 * np.pi * rf.amplitude * b1
@@ -133,3 +133,26 @@ def test_pulse_of_a_sequence_against_an_adaptive_solver(tolerance, double):
 
     exact = solve_ivp(rate, (0, 2e-3), [0, 0, 1.0], method="DOP853", rtol=1e-10, atol=1e-11, max_step=5e-6)
     assert np.abs(got - exact.y[:, -1]).max() < tolerance
+
+
+def test_a_program_keeps_its_integrator_and_its_field():
+    sequence = mri.Sequence(
+        [mri.block(rf=mri.sequences.hard_pulse(1.0)), mri.Block(10**6, adc=mri.Adc(1, 10**6))]
+    )
+    spins = mri.Isochromats(np.zeros((1, 3)))
+    program = mri.compile_sequence(sequence, field=1.5, integrator=mri.Midpoint())
+    assert abs(complex(mri.simulate(spins, program, mri.Scanner(field=1.5))[0, 0]) - 1j * np.sin(1.0)) < 1e-6
+    with pytest.raises(ValueError, match=r"compiled for 1\.5 T and the scanner has 3 T.*field=3"):
+        mri.simulate(spins, program, mri.Scanner(field=3.0))
+
+
+def test_a_pypulseq_object_is_taken_as_it_is():
+    pypulseq = pytest.importorskip("pypulseq")
+    theirs = pypulseq.Sequence()
+    theirs.add_block(pypulseq.make_block_pulse(1.0, duration=1e-3, use="excitation"))
+    theirs.add_block(pypulseq.make_adc(2, dwell=1e-5))
+    spins = mri.Isochromats(np.zeros((1, 3)))
+    ours = mri.simulate(spins, mri.from_pypulseq(theirs), mri.Scanner())
+    assert np.array_equal(mri.simulate(spins, theirs, mri.Scanner()), ours)
+    with pytest.raises(ValueError, match="must be a pypulseq"):
+        mri.simulate(spins, 3, mri.Scanner())

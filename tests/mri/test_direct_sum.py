@@ -23,7 +23,7 @@ def samples_of(counts, steady: bool, dwell=1e-5) -> Samples:
         k[:, 1] += 0.01 * np.sin(3.0 * number)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     time = 4e-3 + number * dwell
-    return Samples(Pair.of(k), Pair.of(time), np.zeros(len(k)), offsets, period.astype(np.int32))
+    return Samples(Pair.of(k), Pair.of(time), np.zeros(len(k)), offsets)
 
 
 def problem(spins=300, counts=(70, 0, 133, 5), steady=True, axes=3):
@@ -95,7 +95,7 @@ def test_derivatives_in_every_parameter(what):
             moved = Samples(Pair(samples.k.high + scale * change, samples.k.low), *_rest(samples))
         else:
             time = Pair(samples.time.high + scale * change, samples.time.low)
-            moved = Samples(samples.k, time, samples.phase, samples.offsets, samples.period)
+            moved = Samples(samples.k, time, samples.phase, samples.offsets)
         return (weights * encode_directly(m, moved, **own)).sum()
 
     shapes = {"k": (21, 4), "time": (21,), "position": (7, 4), "detuning": (7,), "r2": (7,)}
@@ -103,7 +103,7 @@ def test_derivatives_in_every_parameter(what):
 
 
 def _rest(samples: Samples):
-    return samples.time, samples.phase, samples.offsets, samples.period
+    return samples.time, samples.phase, samples.offsets
 
 
 def test_many_spins_and_a_long_sequence_in_single_precision():

@@ -1,6 +1,7 @@
 """Spins that move: phases of velocities, patients that turn, ghosts of what moves to and fro."""
 
 import contextlib
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -146,7 +147,7 @@ def test_bloch_equations_of_a_spin_that_moves_and_turns():
 
     stops = [0.0, rf.delay / 1e12, (rf.delay + rf.duration) / 1e12, end - 1e-9]
     m = np.array([0.0, 0.0, 1.0])
-    for start, stop in zip(stops[:-1], stops[1:], strict=True):
+    for start, stop in itertools.pairwise(stops):
         if stop > start:
             m = solve_ivp(slope, (start, stop), m, "DOP853", rtol=1e-9, atol=1e-11, max_step=2e-5).y[:, -1]
     with jax.enable_x64(True):
@@ -226,7 +227,7 @@ def test_what_cannot_be_is_refused():
         mri.RigidMotion([0.0, 0.0], zeros, zeros)
     with pytest.raises(InputError, match="rotations has shape"):
         mri.RigidMotion([0.0, 1.0, 2.0], zeros, zeros)
-    with pytest.raises(InputError, match="translations .* NaN"):
+    with pytest.raises(InputError, match=r"translations .* NaN"):
         mri.RigidMotion([0.0, 1.0], zeros, zeros * np.nan)
     with pytest.raises(InputError, match="pieces"):
         mri.RigidMotion([0.0, 1.0], [zeros[0], zeros[0] + 5], zeros, step=1e-6).seen(

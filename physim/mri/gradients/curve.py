@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..units import seconds
+
+Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +20,7 @@ class Curve:
     times: Int[np.ndarray, " knot"]
     values: Float[np.ndarray, " knot"]
 
-    def at(self, times, side: str = "right") -> Float[np.ndarray, "..."]:
+    def at(self, times, side: Side = "right") -> Float[np.ndarray, "..."]:
         """The value at `times` (ps); at a jump the limit from a `side`."""
         index, elapsed, slope = self.place(np.asarray(times), side)
         return self.values[index] + slope * elapsed
@@ -42,7 +45,7 @@ class Curve:
         times = np.concatenate([[first - abs(delay)], self.times + delay, [last + abs(delay)]])
         return Curve(times.astype(np.int64), np.concatenate([[0.0], self.values, [0.0]]))
 
-    def place(self, times, side: str = "right"):
+    def place(self, times, side: Side = "right"):
         """The corner before each time, seconds since then, and the slope there per second."""
         index = np.clip(np.searchsorted(self.times, times, side=side) - 1, 0, len(self.times) - 2)
         length = self.times[index + 1] - self.times[index]

@@ -67,7 +67,9 @@ def compile_sequence(
         Pair.of(seconds(ends - begins)),
         Pair.of(seen.moment(ends) - seen.moment(begins)),
     )
-    return Program(shapes, periods, _samples(read, seen, begins, ends, field), gradients, motion)
+    return Program(
+        shapes, periods, _samples(read, seen, begins, ends, field), integrator, field, gradients, motion
+    )
 
 
 def _seen(
@@ -189,7 +191,7 @@ def _samples(read, seen: Played | MovedGradients, begins, ends, field: float) ->
     phase = phase - seen.common(when)
     offsets = np.searchsorted(period, np.arange(len(begins) + 1)).astype(np.int32)
     time = Pair.of(seconds(when - begins[period]))
-    return Samples(Pair.of(k), time, _wrapped(phase), offsets, period.astype(np.int32))
+    return Samples(Pair.of(k), time, _wrapped(phase), offsets)
 
 
 def _wrapped(cycles):

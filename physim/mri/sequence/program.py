@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..bloch.integrators import Integrator
 from ..gradients.system import GradientSystem
 from ..motion.motion import Motion, Still
 
@@ -75,7 +76,13 @@ class Samples(eqx.Module):
     time: Pair
     phase: Float[np.ndarray | Array, " sample"]
     offsets: Int[np.ndarray | Array, " bound"]
-    period: Int[np.ndarray | Array, " sample"]
+
+    @property
+    def period(self) -> Int[np.ndarray | Array, " sample"]:
+        """The period of each sample."""
+        order = np if isinstance(self.offsets, np.ndarray) else jnp
+        samples = order.arange(self.phase.shape[0])
+        return order.searchsorted(self.offsets, samples, side="right").astype(order.int32) - 1
 
 
 class Program(eqx.Module):
@@ -86,11 +93,15 @@ class Program(eqx.Module):
 
     All numbers are traced: `jax.grad` with respect to `program.shapes[0].amplitudes` is the derivative in flip angles,
     and `eqx.tree_at` changes timings without another compilation.
+
+    - `integrator`: of the pulses; their shapes hold the field at its nodes. - `field`: T, where offsets in ppm became Hz.
     """
 
     shapes: tuple[PulseShape, ...]
     periods: Periods
     samples: Samples
+    integrator: Integrator
+    field: float = eqx.field(static=True)
     gradients: GradientSystem = eqx.field(default_factory=GradientSystem)
     motion: Motion = eqx.field(default_factory=Still)
 
