@@ -62,7 +62,7 @@ def test_phase_contrast(kind):
 def sliced() -> mri.Sequence:
     """Slices, lines there and back, and pulses that meet what was there before."""
     return mri.sequences.spoiled_gradient_echo(
-        (8, 6), (64.0, 48.0), np.radians(40), tr=12e-3, te=5e-3, region=S.Slice(8.0), dwell=20e-6
+        (4, 3), (64.0, 48.0), np.radians(40), tr=12e-3, te=5e-3, region=S.Slice(8.0), dwell=20e-6
     )
 
 
@@ -76,14 +76,16 @@ def test_patient_that_has_turned_is_the_turned_patient():
     motion = mri.RigidMotion([-2.0, -1.0], [np.zeros(3), turn], [np.zeros(3), shift], centre=centre)
     place = cloud()
     moved = (place - centre) @ Rotation.from_rotvec(turn).as_matrix().T + centre + shift
-    got = mri.simulate(mri.Isochromats(place, t1=0.8, t2=0.1), sliced(), SCANNER, motion=motion)
-    truth = mri.simulate(mri.Isochromats(moved, t1=0.8, t2=0.1), sliced(), SCANNER)
-    assert nrmse(got, truth) < 2e-5
+    fine = mri.FourthOrder(20e-6)  # pulses are integrated in two frames: their steps have different errors
+    still, turned = (mri.compile_sequence(sliced(), integrator=fine, motion=one) for one in (Still(), motion))
+    got = mri.simulate(mri.Isochromats(place, t1=0.8, t2=0.1), turned, SCANNER)
+    truth = mri.simulate(mri.Isochromats(moved, t1=0.8, t2=0.1), still, SCANNER)
+    assert nrmse(got, truth) < 2e-6
 
 
 @pytest.mark.usefixtures("precision")
 def test_rigid_motion_is_the_displacement_of_every_spin():
-    times = np.array([0.0, 0.02, 0.055, 0.08])
+    times = np.array([0.0, 0.01, 0.022, 0.036])
     shifts = np.array([[0, 0, 0], [3.0, -2.0, 1.0], [-1.0, 4.0, 2.0], [0, 0, -3.0]])
     rigid = mri.RigidMotion(times, np.zeros((4, 3)), shifts)
     place = cloud()
@@ -98,7 +100,7 @@ def test_rigid_motion_is_the_displacement_of_every_spin():
 
 def turning(step: float) -> mri.RigidMotion:
     return mri.RigidMotion(
-        [0.0, 0.03, 0.08], [[0, 0, 0], [0.3, 0.5, -0.2], [0.1, -0.4, 0.6]], np.zeros((3, 3)), step=step
+        [0.0, 0.015, 0.036], [[0, 0, 0], [0.3, 0.5, -0.2], [0.1, -0.4, 0.6]], np.zeros((3, 3)), step=step
     )
 
 
@@ -107,7 +109,7 @@ def test_rotation_converges_with_order_two():
     sequence = sliced()
     asked = gradients_of(sequence)
     end = sequence.starts()[-1]
-    knots = np.unique(np.concatenate([[0, 30 * 10**9, 80 * 10**9], *(axis.times for axis in asked.axes)]))
+    knots = np.unique(np.concatenate([[0, 15 * 10**9], *(axis.times for axis in asked.axes)]))
     knots = knots[knots <= end].astype(float)
     nodes, weights = np.polynomial.legendre.leggauss(8)
     motion = turning(1.0)
@@ -120,7 +122,7 @@ def test_rotation_converges_with_order_two():
         program = turning(0.8 / pieces).seen(mri.GradientSystem().played(asked.axes, 3.0))
         return float(np.abs(program.moment(np.array([end]))[0] - truth).max())
 
-    assert_order(error, [4, 8, 16, 32], 2.0)
+    assert_order(error, [50, 100, 200, 400], 2.0)
     assert error(800) < 1e-6 * np.abs(truth).max()  # step 1e-3
 
 
@@ -133,23 +135,24 @@ def test_bloch_equations_of_a_spin_that_moves_and_turns():
         [0.0, end], [[0, 0, 0], [0.3, 0.2, -0.5]], [[0, 0, 0], [2.0, 0.0, 3.0]], centre=(0.0, 4.0, 0.0)
     )
     place, detuning, t1, t2 = np.array([12.0, -9.0, 1.0]), 35.0, 0.4, 0.03
-    asked, centre = gradients_of(sequence), np.array([0.0, 4.0, 0.0])
+    centre, (begin, angle) = np.array([0.0, 4.0, 0.0]), (rf.delay / 1e12, np.linalg.norm(motion.rotations[1]))
+    cross = np.cross(np.eye(3), -motion.rotations[1] / angle)
+    curves = [(curve.times / 1e12, curve.values) for curve in gradients_of(sequence).axes]
 
     def slope(t, m):
-        turn = Rotation.from_rotvec(motion.rotations[1] * t / end).as_matrix()
+        turn = np.eye(3) + np.sin(angle * t / end) * cross + (1 - np.cos(angle * t / end)) * cross @ cross
         now = turn @ (place - centre) + centre + motion.translations[1] * t / end
-        b1 = np.zeros(2)
-        inside = t * 1e12 - rf.delay
-        if 0 <= inside <= rf.duration:
-            b1 = rf.amplitude * rf.at(np.array([inside]))[0]
-        omega = 2 * np.pi * np.array([*b1, detuning + asked.rate(np.array([t * 1e12]))[0] @ now])
+        b1 = rf.amplitude * np.interp(t - begin, rf.times / 1e12, rf.magnitude * np.cos(rf.phase))
+        b1 = b1 if begin <= t <= begin + rf.duration / 1e12 else 0.0
+        gradient = np.array([np.interp(t, *curve) for curve in curves])
+        omega = 2 * np.pi * np.array([b1, 0.0, detuning + gradient @ now])
         return np.cross(m, omega) + np.array([-m[0] / t2, -m[1] / t2, (1 - m[2]) / t1])
 
     stops = [0.0, rf.delay / 1e12, (rf.delay + rf.duration) / 1e12, end - 1e-9]
     m = np.array([0.0, 0.0, 1.0])
     for start, stop in itertools.pairwise(stops):
         if stop > start:
-            m = solve_ivp(slope, (start, stop), m, "DOP853", rtol=1e-9, atol=1e-11, max_step=2e-5).y[:, -1]
+            m = solve_ivp(slope, (start, stop), m, "DOP853", rtol=1e-8, atol=1e-10, max_step=1e-4).y[:, -1]
     with jax.enable_x64(True):
         spin = mri.Isochromats(place[None], t1=t1, t2=t2, off_resonance=detuning)
         got = np.asarray(mri.simulate(spin, sequence, SCANNER, motion=motion))[0, 0]
@@ -157,36 +160,41 @@ def test_bloch_equations_of_a_spin_that_moves_and_turns():
 
 
 def test_ghosts_of_a_point_that_moves_to_and_fro():
-    """A period of four repetitions: ghosts every N/4 voxels along the phase encoding, where the formula has them."""
-    lines, tr, repeats = 32, 12e-3, 4
+    """Motion along the read-out makes ghosts along the phase encoding, FOV · f · TR apart and as bright as Fourier says.
+
+    Along a column of k-space at k_x the phase of line j is −2π k_x s_j, periodic in j: its Fourier series are the ghosts.
+    """
+    lines, tr, period, size = 32, 12e-3, 4, 8.0
     sequence = S.spoiled_gradient_echo(
         (4, lines), (200.0, 200.0), np.pi / 2, tr=tr, te=5e-3, region=S.Whole(1e-6), dwell=20e-6
     )
-    times = np.arange(0, (lines + 4) * tr, tr / 8)
-    shift = np.zeros((len(times), 3))
-    shift[:, 1] = 3.0 * np.sin(2 * np.pi * times / (repeats * tr))
+    times = np.arange(lines + 1) * tr
+    shift = np.zeros((lines + 1, 3))
+    shift[:, 0] = size * np.sin(2 * np.pi * times / (period * tr))
     motion = mri.RigidMotion(times, np.zeros_like(shift), shift)
-    spins = mri.Isochromats(np.zeros((1, 3)), t2=1e-3, t1=1e-3)
+    spins = mri.Isochromats(np.zeros((1, 3)), t1=1e-3, t2=1e-3)
     k = np.round(mri.kspace_of(sequence)[:, :2] * 200.0)
-    signal = np.asarray(mri.simulate(spins, sequence, SCANNER, motion=motion))[0]
-    centre = k[:, 0] == 0
-    line = signal[centre][np.argsort(k[centre, 1])]
-    image = np.abs(np.fft.fftshift(np.fft.fft(line)))
-    spacing = round(lines * tr / (repeats * tr))
-    wanted = (np.arange(lines) - lines // 2) % spacing == 0
-    # A ghost in y grows with k_y: sidebands of a phase that is modulated by k_y s(t).
-    assert image[wanted].min() > 10 * image[~wanted].max() or image[~wanted].max() < 0.35 * image.max()
-    assert (image[wanted] ** 2).sum() > 0.8 * (image**2).sum()
-    still = np.asarray(mri.simulate(spins, sequence, SCANNER))[0]
-    sharp = np.abs(np.fft.fftshift(np.fft.fft(still[centre][np.argsort(k[centre, 1])])))
-    assert np.delete(sharp, lines // 2).max() < 1e-3 * sharp.max()
+    column = np.flatnonzero(k[:, 0] == -2)
+    column = column[np.argsort(k[column, 1])]
+
+    def image(motion) -> np.ndarray:
+        signal = np.asarray(mri.simulate(spins, sequence, SCANNER, motion=motion))[0]
+        return np.abs(np.fft.fftshift(np.fft.fft(signal[column])))
+
+    moved, still = image(motion), image(Still())
+    spacing = round(lines * tr / (period * tr))  # voxels: FOV f TR over FOV / N
+    ghosts = (np.arange(lines) - lines // 2) % spacing == 0
+    assert np.delete(still, lines // 2).max() < 1e-4 * still.max()
+    assert moved[~ghosts].max() < 1e-3 * still.max()
+    assert moved[ghosts].min() > 0.02 * still.max()
+    assert (moved**2).sum() == pytest.approx((still**2).sum(), rel=1e-4)
 
 
 @pytest.mark.usefixtures("x64")
 def test_derivatives_in_velocities():
     spins = mri.Isochromats(cloud(3), t1=0.8, t2=0.1)
-    sequence = sliced()
-    weights = jnp.asarray(np.random.default_rng(2).standard_normal(48))
+    sequence = S.echo_planar((4, 4), (64.0, 64.0), region=S.Slice(8.0), dwell=10e-6)
+    weights = jnp.asarray(np.random.default_rng(2).standard_normal(16))
 
     def loss(velocity):
         motion = mri.DisplacementMotion.flow(velocity)
@@ -199,9 +207,9 @@ def test_pulses_meet_the_patient_where_he_is():
     """Only what depends on place makes pulses differ: a pulse without a gradient stays one."""
     shifts = np.array([[0, 0, 0], [0, 0, 5.0]])
     motion = mri.RigidMotion([0.0, 0.1], np.zeros((2, 3)), shifts)
-    hard = S.spoiled_gradient_echo((8, 6), (64.0, 48.0), 0.3, tr=12e-3, te=5e-3, region=S.Whole())
+    hard = S.spoiled_gradient_echo((4, 3), (64.0, 48.0), 0.3, tr=12e-3, te=5e-3, region=S.Whole())
     assert mri.compile_sequence(hard, motion=motion).pulses == 1
-    assert mri.compile_sequence(sliced(), motion=motion).pulses == 6
+    assert mri.compile_sequence(sliced(), motion=motion).pulses == 3
     assert mri.compile_sequence(sliced()).pulses == 1
 
 

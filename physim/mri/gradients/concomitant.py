@@ -13,6 +13,7 @@ they are cycles/mm and mm like k and r.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -65,11 +66,15 @@ class Products:
     def moment(self, times) -> Float[np.ndarray, "... 4"]:
         """The integral of `rate` from the first corner to `times` (ps), cycles/mm."""
         index, elapsed, slope = self._place(np.asarray(times))
+        return self._scale * (self._whole[index] + _integrated(self.after[index], slope, elapsed))
+
+    @cached_property
+    def _whole(self) -> Float[np.ndarray, "knot 4"]:
+        """The unscaled integrals at each corner."""
         steps = np.asarray(seconds(np.diff(self.times)))
         slopes = (self.before[1:] - self.after[:-1]) / steps[:, None]
         pieces = _integrated(self.after[:-1], slopes, steps)
-        whole = np.concatenate([np.zeros((1, 4)), np.cumsum(pieces, axis=0)])[index]
-        return self._scale * (whole + _integrated(self.after[index], slope, elapsed))
+        return np.concatenate([np.zeros((1, 4)), np.cumsum(pieces, axis=0)])
 
     @property
     def _scale(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -28,16 +29,13 @@ class Curve:
     def integral(self, times) -> Float[np.ndarray, "..."]:
         """The integral from the first corner to `times` (ps), value times s."""
         index, elapsed, slope = self.place(np.asarray(times), "right")
-        return self._integrals()[index] + elapsed * (self.values[index] + 0.5 * slope * elapsed)
+        return self._once[index] + elapsed * (self.values[index] + 0.5 * slope * elapsed)
 
     def second_integral(self, times) -> Float[np.ndarray, "..."]:
         """The integral of `integral` from the first corner to `times` (ps), value times s²."""
         index, elapsed, slope = self.place(np.asarray(times), "right")
-        steps = np.asarray(seconds(np.diff(self.times)))
-        once = self._integrals()
-        pieces = steps * (once[:-1] + steps * (2 * self.values[:-1] + self.values[1:]) / 6)
-        twice = np.concatenate([[0.0], np.cumsum(pieces)])[index]
-        return twice + elapsed * (once[index] + elapsed * (0.5 * self.values[index] + slope * elapsed / 6))
+        inner = self._once[index] + elapsed * (0.5 * self.values[index] + slope * elapsed / 6)
+        return self._twice[index] + elapsed * inner
 
     def delayed(self, delay: int) -> Curve:
         """The same curve `delay` ps later (earlier where negative), with rest before and after it."""
@@ -53,6 +51,15 @@ class Curve:
         slope = np.where(length > 0, change / np.asarray(seconds(np.maximum(length, 1))), 0.0)
         return index, np.asarray(seconds(times - self.times[index])), slope
 
-    def _integrals(self) -> Float[np.ndarray, " knot"]:
+    @cached_property
+    def _once(self) -> Float[np.ndarray, " knot"]:
+        """`integral` at each corner."""
         steps = np.asarray(seconds(np.diff(self.times)))
         return np.concatenate([[0.0], np.cumsum(0.5 * (self.values[1:] + self.values[:-1]) * steps)])
+
+    @cached_property
+    def _twice(self) -> Float[np.ndarray, " knot"]:
+        """`second_integral` at each corner."""
+        steps = np.asarray(seconds(np.diff(self.times)))
+        pieces = steps * (self._once[:-1] + steps * (2 * self.values[:-1] + self.values[1:]) / 6)
+        return np.concatenate([[0.0], np.cumsum(pieces)])

@@ -18,7 +18,7 @@ from physim_phantoms._checks import InputError, require_finite
 
 from ..gradients.system import Played
 from .motion import Motion, MovedGradients, require_plain, require_times
-from .weighted import Weights
+from .weighted import WeightedGradient, Weights
 
 LONGEST = 1e4  # s for which spins flow
 
@@ -72,7 +72,9 @@ class DisplacementMotion(Motion):
     def seen(self, played: Played) -> WeightedGradients:
         """The gradients, and their integrals times each weight."""
         require_plain(played)
-        return WeightedGradients(played, Weights.of(self.times, self.weights))
+        weights = Weights.of(self.times, self.weights)
+        products = tuple(WeightedGradient(one, weights) for one in played.axes)
+        return WeightedGradients(played, weights, products)
 
     def places(self, position: Float[Array, "spin axis"]) -> Float[Array, "spin more"]:
         """The displacements of all fields, mm."""
@@ -97,6 +99,7 @@ class WeightedGradients(MovedGradients):
 
     played: Played
     weights: Weights
+    products: tuple[WeightedGradient, ...]
 
     def rate(self, times) -> Float[np.ndarray, "... axis"]:
         """Hz/mm at `times` (ps)."""
@@ -106,7 +109,7 @@ class WeightedGradients(MovedGradients):
 
     def moment(self, times) -> Float[np.ndarray, "... axis"]:
         """The integral of `rate` up to `times` (ps), cycles/mm."""
-        more = np.stack([self.weights.integral(one, times) for one in self.played.axes], axis=-1)
+        more = np.stack([one.integral(times) for one in self.products], axis=-1)
         return np.concatenate([self.played.moment(times), more.reshape(*more.shape[:-2], -1)], axis=-1)
 
     def common(self, times) -> Float[np.ndarray, "..."]:

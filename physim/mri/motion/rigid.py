@@ -20,7 +20,7 @@ from physim_phantoms._checks import InputError, require_finite, require_range
 from ..gradients.eddy_currents import Three, three_numbers
 from ..gradients.system import Played
 from .motion import Motion, MovedGradients, require_plain, require_times
-from .weighted import Weights
+from .weighted import WeightedGradient, Weights
 
 MOST_KNOTS = 1_000_000
 
@@ -66,7 +66,8 @@ class RigidMotion(Motion):
             Weights.of(times, np.concatenate([matrices[:, axis], offsets[:, axis, None]], axis=1))
             for axis in range(3)
         )
-        return TurnedGradients(played, rows)
+        pairs = zip(played.axes, rows, strict=True)
+        return TurnedGradients(played, tuple(WeightedGradient(one, row) for one, row in pairs))
 
     def places(self, position: Float[Array, "spin axis"]) -> Float[Array, "spin 0"]:
         """None: the gradients move instead."""
@@ -103,12 +104,13 @@ class TurnedGradients(MovedGradients):
     """Gradients in the frame of a patient: for each axis of the scanner the row of R and the offset along it."""
 
     played: Played
-    rows: tuple[Weights, ...]
+    rows: tuple[WeightedGradient, ...]
 
     def rate(self, times) -> Float[np.ndarray, "... 3"]:
         """Hz/mm at `times` (ps)."""
-        pairs = zip(self.played.axes, self.rows, strict=True)
-        return np.sum([one.at(times)[..., None] * row.at(times)[..., :3] for one, row in pairs], axis=0)
+        return np.sum(
+            [row.gradient.at(times)[..., None] * row.weights.at(times)[..., :3] for row in self.rows], axis=0
+        )
 
     def moment(self, times) -> Float[np.ndarray, "... 3"]:
         """The integral of `rate` up to `times` (ps), cycles/mm."""
@@ -119,8 +121,7 @@ class TurnedGradients(MovedGradients):
         return self._integrals(times)[..., 3] + self.played.common(times)
 
     def _integrals(self, times):
-        pairs = zip(self.played.axes, self.rows, strict=True)
-        return np.sum([row.integral(one, times) for one, row in pairs], axis=0)
+        return np.sum([row.integral(times) for row in self.rows], axis=0)
 
 
 def _rows(name: str, values, count: int) -> Float[np.ndarray, "knot 3"]:

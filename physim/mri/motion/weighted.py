@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,24 +36,40 @@ class Weights:
 
     def at(self, times) -> Float[np.ndarray, "... weight"]:
         """The weights at `times` (ps)."""
-        index, elapsed, slope = self._place(np.asarray(times))
+        index, elapsed, slope = self.place(np.asarray(times))
         return self.values[index] + slope * elapsed[..., None]
 
-    def integral(self, gradient: Curve | Induced, times) -> Float[np.ndarray, "... weight"]:
-        """The integrals of the weights times a gradient up to `times` (ps)."""
-        times = np.asarray(times)
-        index, elapsed, slope = self._place(times)
-        now = self.values[index] + slope * elapsed[..., None]
-        once, twice = gradient.integral(self.times)[:, None], gradient.second_integral(self.times)[:, None]
-        steps = np.asarray(seconds(np.diff(self.times)))[:, None]
-        slopes = np.diff(self.values, axis=0) / steps
-        pieces = np.diff(self.values * once, axis=0) - slopes * np.diff(twice, axis=0)
-        whole = np.concatenate([np.zeros((1, self.values.shape[1])), np.cumsum(pieces, axis=0)])
-        part = now * gradient.integral(times)[..., None] - self.values[index] * once[index]
-        return whole[index] + part - slope * (gradient.second_integral(times)[..., None] - twice[index])
-
-    def _place(self, times):
+    def place(self, times):
+        """The corner before each time, seconds since then, and the slopes there per second."""
         index = np.clip(np.searchsorted(self.times, times, side="right") - 1, 0, len(self.times) - 2)
         length = np.asarray(seconds(self.times[index + 1] - self.times[index]))
         slope = (self.values[index + 1] - self.values[index]) / length[..., None]
         return index, np.asarray(seconds(times - self.times[index])), slope
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedGradient:
+    """A gradient times several weights, to be integrated."""
+
+    gradient: Curve | Induced
+    weights: Weights
+
+    def integral(self, times) -> Float[np.ndarray, "... weight"]:
+        """The integrals up to `times` (ps)."""
+        times, weights, (once, twice, whole) = np.asarray(times), self.weights, self._corners
+        index, elapsed, slope = weights.place(times)
+        now = weights.values[index] + slope * elapsed[..., None]
+        part = now * self.gradient.integral(times)[..., None] - weights.values[index] * once[index]
+        return whole[index] + part - slope * (self.gradient.second_integral(times)[..., None] - twice[index])
+
+    @cached_property
+    def _corners(self):
+        """At each corner of the weights: ∫g, ∬g and the integrals."""
+        weights = self.weights
+        once = self.gradient.integral(weights.times)[:, None]
+        twice = self.gradient.second_integral(weights.times)[:, None]
+        steps = np.asarray(seconds(np.diff(weights.times)))[:, None]
+        slopes = np.diff(weights.values, axis=0) / steps
+        pieces = np.diff(weights.values * once, axis=0) - slopes * np.diff(twice, axis=0)
+        whole = np.concatenate([np.zeros((1, weights.values.shape[1])), np.cumsum(pieces, axis=0)])
+        return once, twice, whole

@@ -111,7 +111,7 @@ def _pulses(played, seen: Played | MovedGradients, field: float, integrator: Int
     """The different pulses, and for each period which one begins it."""
     shapes: dict[tuple, tuple] = {}  # key -> arrays of the shape
     amplitudes: dict[tuple, dict[float, int]] = {}
-    made_from: dict[tuple, tuple] = {}
+    keys: dict[int, tuple] = {}  # of arrays that several pulses share
     chosen = []
     if starts_silent:
         nothing = (
@@ -122,15 +122,12 @@ def _pulses(played, seen: Played | MovedGradients, field: float, integrator: Int
         shapes[()] = nothing
         amplitudes[()] = {0.0: 0}
         chosen.append(((), 0))
-    for one in played:
-        rough = _identity(one) if seen.repeats else one.start
-        if rough not in made_from:
-            arrays = _steps(one, seen, field, integrator)
-            digits = (12, 12, 12) if seen.repeats else (12, MERGED, MERGED)
-            key = tuple(np.round(a, n).tobytes() for a, n in zip(arrays, digits, strict=True))
-            shapes.setdefault(key, arrays)
-            made_from[rough] = key
-        key = made_from[rough]
+    digits = (12, 12, 12) if seen.repeats else (12, MERGED, MERGED)
+    for one, arrays in zip(played, _steps(played, seen, field, integrator), strict=True):
+        if id(arrays) not in keys:
+            keys[id(arrays)] = tuple(np.round(a, n).tobytes() for a, n in zip(arrays, digits, strict=True))
+        key = keys[id(arrays)]
+        shapes.setdefault(key, arrays)
         known = amplitudes.setdefault(key, {})
         chosen.append((key, known.setdefault(one.rf.amplitude, len(known))))
     first = dict(zip(shapes, np.cumsum([0, *(len(amplitudes[key]) for key in shapes)]), strict=False))
@@ -151,21 +148,47 @@ def _identity(one: _Played) -> tuple:
     )
 
 
-def _steps(one: _Played, seen: Played | MovedGradients, field: float, integrator: Integrator):
-    """Length, pulse and gradients of each step of a pulse, at the nodes of the integrator."""
+def _steps(played, seen: Played | MovedGradients, field: float, integrator: Integrator) -> list[tuple]:
+    """Lengths, pulse and gradients of the steps of each pulse, at the nodes of the integrator.
+
+    Pulses that are surely the same share one tuple of arrays.
+    """
+    marks = [_identity(one) if seen.repeats else one.start for one in played]
+    different = list(dict(zip(reversed(marks), reversed(played), strict=True)).items())
+    nodes = [_nodes(one, integrator) for _, one in different]
+    flat = [one.start + times.ravel() for (_, one), (_, times) in zip(different, nodes, strict=True)]
+    if not flat:
+        return []
+    ends = np.cumsum([times.size for times in flat])[:-1]
+    rates = np.split(seen.rate(np.concatenate(flat)), ends)
+    turns = np.split(seen.common(np.concatenate(flat)), ends)
+    before = seen.common(np.array([one.start for _, one in different]))
+    made = {}
+    for (mark, one), (length, times), rate, turn, start in zip(
+        different, nodes, rates, turns, before, strict=True
+    ):
+        wave = _wave(one.rf, times, field)
+        if not seen.repeats:
+            wave = wave * np.exp(2j * np.pi * (turn - start)).reshape(times.shape)
+        b1 = np.stack([wave.real, wave.imag], axis=-1)
+        made[mark] = (np.asarray(seconds(length)), b1, rate.reshape(*times.shape, -1))
+    return [made[mark] for mark in marks]
+
+
+def _nodes(one: _Played, integrator: Integrator):
+    """The steps of a pulse: how long they are, and where in them the field is looked at (ps after the pulse begins)."""
     count = max(1, -(-one.rf.duration // picoseconds(integrator.step)))
     edges = np.linspace(0.0, one.rf.duration, count + 1)
     length = np.diff(edges)
-    times = edges[:-1, None] + length[:, None] * np.asarray(integrator.nodes)
-    offset = one.rf.frequency_offset + one.rf.frequency_ppm * GYROMAGNETIC_RATIO * 1e-6 * field
+    return length, edges[:-1, None] + length[:, None] * np.asarray(integrator.nodes)
+
+
+def _wave(rf: Rf, times, field: float):
+    """The pulse with its carrier, of amplitude 1 and phase 0, as complex numbers."""
+    offset = rf.frequency_offset + rf.frequency_ppm * GYROMAGNETIC_RATIO * 1e-6 * field
     carrier = np.exp(-2j * np.pi * offset * seconds(times))
-    wave = one.rf.at(times)
-    turned = (wave[..., 0] + 1j * wave[..., 1]) * carrier
-    if not seen.repeats:
-        since = seen.common(one.start + times) - seen.common(np.array([one.start]))
-        turned = turned * np.exp(2j * np.pi * since)
-    b1 = np.stack([turned.real, turned.imag], axis=-1)
-    return np.asarray(seconds(length)), b1, seen.rate(one.start + times)
+    wave = rf.at(times)
+    return (wave[..., 0] + 1j * wave[..., 1]) * carrier
 
 
 def _samples(read, seen: Played | MovedGradients, begins, ends, field: float) -> Samples:
