@@ -18,6 +18,7 @@ from .sample_runs import (
     TILE,
     add_turns,
     cut_runs,
+    cycles_of,
     decays,
     no_turns,
     since,
@@ -79,27 +80,6 @@ def _one_sum(a, b, kx, ky, kz, t, x, y, z, f, p):
     return real, imaginary
 
 
-@njit(fastmath=FAST, cache=True)
-def _product_sum(a, b, c, d):
-    """Σ (a + ib)(c + id)."""
-    real, imaginary = a.dtype.type(0), a.dtype.type(0)
-    for n in range(a.size):
-        real += a[n] * c[n] - b[n] * d[n]
-        imaginary += a[n] * d[n] + b[n] * c[n]
-    return real, imaginary
-
-
-@njit(cache=True)
-def _separate_sums(m, k, t, place, f, rate, spare, sums):
-    """Adds samples with more than three axes whose steps are not equal, each with its own phases in double precision."""
-    for j in range(k.shape[0]):
-        turns_of(k[j, 0], k[j, 1], k[j, 2], t[j], place[0], place[1], place[2], f, rate, spare[0], spare[1])
-        add_turns(k[j], place, f, rate, spare[0], spare[1])
-        real, imaginary = _product_sum(m[0], m[1], spare[0], spare[1])
-        sums[0, j] += real
-        sums[1, j] += imaginary
-
-
 @njit(cache=True)
 def _steady_sums(w, turns, count, sums):
     """Adds the samples of a run in equal steps; `w` begins with the magnetisation at the first and has room for another."""
@@ -123,23 +103,17 @@ def _runs_sums(runs, m, k, t, position, detuning, r2, out):
     """All spins' part in the samples of some runs that follow one another."""
     begin, end = runs[0, 0], runs[-1, 0] + runs[-1, 1]
     sums = np.zeros((2, end - begin), np.float64)
-    axes = k.shape[1]
+    axes, one = k.shape[1], m.dtype.type(1)
     for first in range(0, detuning.size, TILE):
         last = min(first + TILE, detuning.size)
         size = last - first
         x, y, z = position[0, first:last], position[1, first:last], position[2, first:last]
         f, rate = detuning[first:last], r2[first:last]
         w, turns = np.empty((4, size), m.dtype), np.empty((2, 6, size), m.dtype)
-        known, place = no_turns(axes), position[:, first:last]
+        known, place = no_turns(axes), np.ascontiguousarray(position[3:, first:last])
         for index in range(runs.shape[0]):
             start, count, period = runs[index, 0], runs[index, 1], runs[index, 2]
             mine = sums[:, start - begin : start - begin + count]
-            if axes > 3 and not runs[index, 3]:
-                stop = start + count
-                _separate_sums(
-                    m[:, period, first:last], k[start:stop], t[start:stop], place, f, rate, w, mine
-                )
-                continue
             turns_of(k[start, 0], k[start, 1], k[start, 2], t[start], x, y, z, f, rate, w[2], w[3])
             if axes > 3:
                 add_turns(k[start], place, f, rate, w[2], w[3])
@@ -147,13 +121,17 @@ def _runs_sums(runs, m, k, t, position, detuning, r2, out):
             dt = t[start + 1] - t[start] if count > 1 else 0.0
             if runs[index, 3]:
                 dk = k[start + 1] - k[start] if count > 1 else np.zeros(axes)
-                slot = step_turns(known, turns, dk, dt, place, f, rate)
+                slot = step_turns(known, turns, dk, dt, x, y, z, place, f, rate)
                 _steady_sums(w, turns[slot], count, mine)
             else:
                 decays(dt, rate, w[2])
                 for j in range(count):
                     kx, ky, kz, elapsed = since(k, t, start, start + j, m)
-                    real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2])
+                    if axes > 3:
+                        cycles_of(k, start, start + j, place, elapsed, f, w[3])
+                        real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, one, x, y, z, w[3], w[2])
+                    else:
+                        real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2])
                     mine[0, j] += real
                     mine[1, j] += imaginary
     out[:, begin:end] = sums

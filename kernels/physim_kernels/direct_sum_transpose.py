@@ -6,7 +6,8 @@ Every tile of spins gathers all samples, so that nothing is written twice; in eq
 import numpy as np
 from numba import njit, prange
 
-from .sample_runs import BLOCK, FAST, TILE, add_turns, cut_runs, decays, no_turns, since, step_turns, turns_of
+from .sample_runs import BLOCK, FAST, TILE, add_turns, cut_runs,
+    cycles_of, decays, no_turns, since, step_turns, turns_of
 from .turns import sine_cosine
 
 
@@ -68,45 +69,23 @@ def _steady_steps(w, turns, s, padded):
         _times_conjugate_plus(w[0], w[1], turns[4], turns[5], w[2], w[3])
 
 
-@njit(fastmath=FAST, cache=True)
-def _add_conjugate(a, b, c, d, real, imaginary):
-    """Adds (a + ib)(c − id) for a tile and one sample a + ib."""
-    for n in range(c.size):
-        real[n] += a * c[n] + b * d[n]
-        imaginary[n] += b * c[n] - a * d[n]
-
-
-@njit(cache=True)
-def _separate_steps(s, k, t, place, f, rate, spare, real, imaginary):
-    """Adds samples with more than three axes whose steps are not equal, each with its own phases in double precision."""
-    for j in range(k.shape[0]):
-        turns_of(k[j, 0], k[j, 1], k[j, 2], t[j], place[0], place[1], place[2], f, rate, spare[0], spare[1])
-        add_turns(k[j], place, f, rate, spare[0], spare[1])
-        _add_conjugate(s[0, j], s[1, j], spare[0], spare[1], real, imaginary)
-
-
 @njit(cache=True)
 def _tile_transpose(first, last, runs, s, k, t, position, detuning, r2, out):
     """What all samples give back to a tile of spins."""
     x, y, z = position[0, first:last], position[1, first:last], position[2, first:last]
     f, rate = detuning[first:last], r2[first:last]
     w, turns = np.empty((4, last - first), s.dtype), np.empty((2, 6, last - first), s.dtype)
-    axes, place = k.shape[1], position[:, first:last]
+    axes, one = k.shape[1], s.dtype.type(1)
+    place, spare = np.ascontiguousarray(position[3:, first:last]), np.empty(last - first, s.dtype)
     padded, known = np.zeros((2, BLOCK + 4), s.dtype), no_turns(axes)
     out[:, :, first:last] = 0
     for index in range(runs.shape[0]):
         start, count, period = runs[index, 0], runs[index, 1], runs[index, 2]
         real, imaginary = out[0, period, first:last], out[1, period, first:last]
-        if axes > 3 and not runs[index, 3]:
-            stop = start + count
-            _separate_steps(
-                s[:, start:stop], k[start:stop], t[start:stop], place, f, rate, w, real, imaginary
-            )
-            continue
         dt = t[start + 1] - t[start] if count > 1 else 0.0
         if runs[index, 3]:
             dk = k[start + 1] - k[start] if count > 1 else np.zeros(axes)
-            slot = step_turns(known, turns, dk, dt, place, f, rate)
+            slot = step_turns(known, turns, dk, dt, x, y, z, place, f, rate)
             _steady_steps(w, turns[slot], s[:, start : start + count], padded)
         else:
             decays(dt, rate, w[2])
@@ -114,7 +93,11 @@ def _tile_transpose(first, last, runs, s, k, t, position, detuning, r2, out):
             for j in range(count):
                 kx, ky, kz, elapsed = since(k, t, start, start + j, s)
                 a, b = s[0, start + j], s[1, start + j]
-                _one_step(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2], w[3], a, b)
+                if axes > 3:
+                    cycles_of(k, start, start + j, place, elapsed, f, spare)
+                    _one_step(w[0], w[1], kx, ky, kz, one, x, y, z, spare, w[2], w[3], a, b)
+                else:
+                    _one_step(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2], w[3], a, b)
         turns_of(k[start, 0], k[start, 1], k[start, 2], t[start], x, y, z, f, rate, w[2], w[3])
         if axes > 3:
             add_turns(k[start], place, f, rate, w[2], w[3])

@@ -67,11 +67,11 @@ def turns_of(kx, ky, kz, t, x, y, z, f, r2, real, imaginary):
 
 @njit(cache=True)
 def add_turns(k, place, f, r2, real, imaginary):
-    """Multiplies a tile by the turns of all axes behind the first three, three at a time."""
+    """Multiplies a tile by the turns of all axes behind the first three, whose coordinates are `place`."""
     c, d = np.empty_like(real), np.empty_like(real)
-    for axis in range(3, k.size, 3):
+    for axis in range(0, place.shape[0], 3):
         x, y, z = place[axis], place[axis + 1], place[axis + 2]
-        turns_of(k[axis], k[axis + 1], k[axis + 2], 0.0, x, y, z, f, r2, c, d)
+        turns_of(k[axis + 3], k[axis + 4], k[axis + 5], 0.0, x, y, z, f, r2, c, d)
         times(real, imaginary, c, d, real, imaginary)
 
 
@@ -101,6 +101,20 @@ def since(k, t, start, sample, like):
     )
 
 
+@njit(fastmath=FAST, cache=True)
+def cycles_of(k, start, sample, place, t, f, out):
+    """The cycles of a tile that axes behind the first three and the detuning add since the first sample of a block."""
+    for n in range(out.size):
+        out[n] = t * f[n]
+    for axis in range(0, place.shape[0], 3):
+        x, y, z = place[axis], place[axis + 1], place[axis + 2]
+        kx = x.dtype.type(k[sample, axis + 3] - k[start, axis + 3])
+        ky = x.dtype.type(k[sample, axis + 4] - k[start, axis + 4])
+        kz = x.dtype.type(k[sample, axis + 5] - k[start, axis + 5])
+        for n in range(out.size):
+            out[n] += kx * x[n] + ky * y[n] + kz * z[n]
+
+
 @njit(cache=True)
 def no_turns(axes):
     """What `step_turns` knows before anything was made: for two slots k and dwell time, and which was made when."""
@@ -110,7 +124,7 @@ def no_turns(axes):
 
 
 @njit(cache=True)
-def step_turns(known, turns, dk, dt, place, f, rate):
+def step_turns(known, turns, dk, dt, x, y, z, place, f, rate):
     """The slot that holds a tile's factors of 1, 4 and `BLOCK` steps, made where neither slot has them yet."""
     axes = dk.size
     for slot in range(2):
@@ -124,7 +138,6 @@ def step_turns(known, turns, dk, dt, place, f, rate):
     known[slot, axes + 1] = max(known[0, axes + 1], known[1, axes + 1]) + 1
     for index, many in enumerate((1.0, 4.0, float(BLOCK))):
         real, imaginary = turns[slot, 2 * index], turns[slot, 2 * index + 1]
-        x, y, z = place[0], place[1], place[2]
         turns_of(many * dk[0], many * dk[1], many * dk[2], many * dt, x, y, z, f, rate, real, imaginary)
         if axes > 3:
             add_turns(many * dk, place, f, rate, real, imaginary)

@@ -136,7 +136,7 @@ def test_bloch_equations_of_a_spin_that_moves_and_turns():
     )
     place, detuning, t1, t2 = np.array([12.0, -9.0, 1.0]), 35.0, 0.4, 0.03
     centre, (begin, angle) = np.array([0.0, 4.0, 0.0]), (rf.delay / 1e12, np.linalg.norm(motion.rotations[1]))
-    cross = np.cross(np.eye(3), -motion.rotations[1] / angle)
+    cross = np.cross(np.eye(3), motion.rotations[1] / angle)
     curves = [(curve.times / 1e12, curve.values) for curve in gradients_of(sequence).axes]
 
     def slope(t, m):
