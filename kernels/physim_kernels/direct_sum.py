@@ -182,7 +182,7 @@ def make_handler(real, code, forward: bool):
         if bridge.size(signal, 0) != 2 or bridge.size(signal, 1) != samples:
             return bridge.refuse(frame, "physim direct sum: signals must be (2, samples)")
         axes = bridge.size(bridge.argument(frame, 1), 1)
-        if axes % 3 or bridge.size(bridge.argument(frame, 2), 1) != axes:
+        if axes < 3 or axes % 3 or bridge.size(bridge.argument(frame, 2), 1) != axes:
             return bridge.refuse(
                 frame, "physim direct sum: k must have a multiple of three axes in both parts"
             )

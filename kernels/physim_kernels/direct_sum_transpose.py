@@ -6,8 +6,19 @@ Every tile of spins gathers all samples, so that nothing is written twice; in eq
 import numpy as np
 from numba import njit, prange
 
-from .sample_runs import BLOCK, FAST, TILE, add_turns, cut_runs,
-    cycles_of, decays, no_turns, since, step_turns, turns_of
+from .sample_runs import (
+    BLOCK,
+    FAST,
+    TILE,
+    add_turns,
+    cut_runs,
+    cycles_of,
+    decays,
+    no_turns,
+    since,
+    step_turns,
+    turns_of,
+)
 from .turns import sine_cosine
 
 
