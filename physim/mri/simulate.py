@@ -69,8 +69,8 @@ def _require_compiled_for(program: Program, scanner: Scanner, motion: Motion) ->
         )
     if not program.gradients.same(scanner.gradients):
         raise InputError(
-            "the program was compiled for another gradient system than the scanner's; "
-            "write compile_sequence(sequence, gradients=scanner.gradients)"
+            "the program was compiled for another gradient system than the scanner's, or the scanner's is traced and the "
+            "program's is not; write compile_sequence(sequence, gradients=scanner.gradients)"
         )
 
 

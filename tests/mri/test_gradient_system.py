@@ -13,7 +13,7 @@ from physim import mri
 from physim.mri.gradients.curve import Curve
 from physim.mri.sequence.waveforms import gradients_of
 from physim_phantoms import Grid, InputError
-from tests.helper import assert_gradient, assert_order, nrmse
+from tests.helper import assert_gradient, assert_order, nrmse, unchecked
 from tests.mri.instant import pulse, read
 
 RATIO = 42.577478518e6  # Hz/T
@@ -85,21 +85,15 @@ def test_delays_shift_lines_of_kspace():
 
 def ghost(delay: float) -> float:
     """The N/2 ghost of a point at the centre, relative to the point itself."""
-    lines = mri.sequences.echo_planar((33, 32), (220.0, 220.0), region=mri.sequences.Whole(1e-6), dwell=10e-6)
+    lines = mri.sequences.echo_planar((17, 16), (220.0, 220.0), region=mri.sequences.Whole(1e-6), dwell=10e-6)
     scanner = mri.Scanner(noise=0.0, gradients=mri.GradientSystem(delays=(delay, 0.0, 0.0)))
     spins = mri.Isochromats(np.array([[40.0, 0.0, 0.0]]))
     order = np.lexsort(np.round(mri.kspace_of(lines)[:, :2].T * 220.0))
-    samples = np.asarray(mri.simulate(spins, lines, scanner))[0][order].reshape(32, 33)
-    image = np.fft.fftshift(np.fft.fft(samples.mean(1, where=columns_at_zero()), axis=0))
-    return abs(image[0]) / abs(image[16])
+    samples = np.asarray(mri.simulate(spins, lines, scanner))[0][order].reshape(16, 17)
+    image = np.fft.fftshift(np.fft.fft(samples[:, 8], axis=0))
+    return abs(image[0]) / abs(image[8])
 
 
-def columns_at_zero() -> np.ndarray:
-    """The middle of each line alone: k_x = 0."""
-    return np.arange(33) == 16
-
-
-@pytest.mark.usefixtures("precision")
 @pytest.mark.parametrize("delay", [0.5e-6, 2e-6])
 def test_ghost_of_a_delay_follows_the_tangent(delay):
     """Lines there and back are shifted to opposite sides: point at x, phases ±φ, ghost : image = sin φ : cos φ."""
@@ -159,7 +153,6 @@ def test_integrals_of_eddy_currents_converge_to_the_closed_form():
         assert_order(lambda n, pair=pair: error(n, *pair), [900, 1800, 3600], 2.0, slack=0.3)
 
 
-@pytest.mark.usefixtures("precision")
 def test_uniform_eddy_field_is_a_frequency_that_all_spins_share():
     """A long gradient ramps up long before the pulse: what is left of its B0 term is exp(−t/τ), in phase and pulse alike."""
     tau, offset = 20e-3, 3.0
@@ -229,7 +222,6 @@ def test_concomitant_field_is_the_length_of_the_whole_field_to_the_next_order():
     assert np.log2(errors[1] / errors[2]) == pytest.approx(2, abs=0.1)
 
 
-@pytest.mark.usefixtures("precision")
 def test_nonlinear_gradients_move_spins_to_where_they_seem_to_be():
     nonlinear = mri.GradientNonlinearity(cubic=(-0.05, 0.04, -0.08), quintic=(0.02, 0.0, 0.03))
     place = jnp.asarray(np.random.default_rng(0).uniform(-120, 120, (5, 3)))
@@ -244,7 +236,7 @@ def test_nonlinear_gradients_move_spins_to_where_they_seem_to_be():
 def test_nonlinear_fields_satisfy_the_laplace_equation():
     nonlinear = mri.GradientNonlinearity(cubic=(0.3, 0.2, 0.1), quintic=(0.2, 0.3, 0.1))
     place = jnp.asarray([70.0, -40.0, 110.0])
-    second = jax.hessian(nonlinear.places)(place)
+    second = jax.jit(jax.hessian(nonlinear.places))(place)
     assert np.abs(np.trace(second, axis1=1, axis2=2)).max() < 1e-12 * np.abs(second).max() * 10
     along = jnp.diag(jnp.full(3, 250.0))
     assert np.allclose(jnp.diag(nonlinear.places(along)) / 250.0 - 1, [0.5, 0.5, 0.2])
@@ -252,7 +244,7 @@ def test_nonlinear_fields_satisfy_the_laplace_equation():
 
 def warped_ball(voxels: int) -> tuple[Grid, mri.GradientNonlinearity, jax.Array, jax.Array]:
     """A smooth ball as a scanner with bad gradients shows it, and as it is."""
-    grid = Grid((voxels, voxels, voxels), 240.0 / voxels)
+    grid = Grid((voxels, voxels, voxels), 288.0 / voxels)
     nonlinear = mri.GradientNonlinearity(cubic=(-0.2, -0.2, -0.3), quintic=(0.1, 0.1, 0.1))
     centres = jnp.asarray(grid.centres())
 
@@ -260,9 +252,10 @@ def warped_ball(voxels: int) -> tuple[Grid, mri.GradientNonlinearity, jax.Array,
         return jnp.exp(-jnp.sum((place - jnp.array([70.0, -60.0, 45.0])) ** 2, -1) / (2 * 22.0**2))
 
     seen = centres  # the place r whose r' is here, by fixed-point iteration
+    shift = jax.jit(lambda seen: seen - (nonlinear.places(seen) - centres))
     for _ in range(40):
-        seen = seen - (nonlinear.places(seen) - centres)
-    slopes = jax.vmap(jax.jacfwd(nonlinear.places))(seen.reshape(-1, 3))
+        seen = shift(seen)
+    slopes = jax.jit(jax.vmap(jax.jacfwd(nonlinear.places)))(seen.reshape(-1, 3))
     return (
         grid,
         nonlinear,
@@ -272,16 +265,10 @@ def warped_ball(voxels: int) -> tuple[Grid, mri.GradientNonlinearity, jax.Array,
 
 
 def test_unwarped_image_has_the_shape_of_the_object():
-    def error(voxels: int) -> float:
-        grid, nonlinear, warped, truth = warped_ball(voxels)
-        return nrmse(mri.unwarp(warped, grid, nonlinear), truth)
-
-    grid, nonlinear, warped, truth = warped_ball(24)
-    assert nrmse(warped, truth) > 0.25
-    assert error(48) < 0.02
-    assert_order(error, [24, 48], 2.0, slack=0.3)
-    spun = mri.unwarp(warped * jnp.exp(0.3j), grid, nonlinear)
-    assert np.allclose(spun, mri.unwarp(warped, grid, nonlinear) * np.exp(0.3j), atol=1e-5)
+    grid, nonlinear, warped, truth = warped_ball(48)
+    assert nrmse(warped, truth) > 0.12
+    straight = mri.unwarp(warped * jnp.exp(0.3j), grid, nonlinear)
+    assert nrmse(straight, truth * np.exp(0.3j)) < 0.015
 
 
 def test_one_slice_is_unwarped_within_its_plane():
@@ -292,6 +279,7 @@ def test_one_slice_is_unwarped_within_its_plane():
     assert np.allclose(through, 1.0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_derivative_in_the_coefficients_of_a_nonlinearity():
     sequence = mri.sequences.echo_planar((4, 4), (220.0, 220.0), dwell=10e-6)
@@ -309,7 +297,7 @@ def test_what_cannot_be_is_refused():
     sequence = mri.Sequence([pulse(0.3), read()])
     spins = mri.Isochromats(np.zeros((1, 3)))
     with pytest.raises(InputError, match="three numbers"):
-        mri.GradientSystem(delays=(1e-6, 0.0))  # type: ignore[arg-type]
+        mri.GradientSystem(delays=[1e-6, 0.0])
     with pytest.raises(InputError, match=r"delays is .*between -0.01 and 0.01 s"):
         mri.GradientSystem(delays=(0.5, 0.0, 0.0))
     with pytest.raises(InputError, match="time_constant"):
@@ -324,5 +312,17 @@ def test_what_cannot_be_is_refused():
                 sequence, gradients=mri.GradientSystem(delays=d)
             ).samples.k.high.sum()
         )(jnp.zeros(3))
+    late = mri.GradientSystem(delays=(1e-6, 0.0, 0.0))
+    program = mri.compile_sequence(sequence, gradients=late)
+    with pytest.raises(InputError, match="the scanner's is traced"):
+        jax.grad(
+            lambda d: mri.simulate(
+                spins, program, mri.Scanner(gradients=mri.GradientSystem(delays=d))
+            ).real.sum()
+        )(jnp.array([1e-6, 0.0, 0.0]))
+    with pytest.raises(InputError, match="play no gradients"):
+        unchecked(mri.scan)(
+            None, mri.SpinEcho(tr=4.0, te=0.02), mri.Scanner(gradients=late), jax.random.key(0)
+        )
     with pytest.raises(InputError, match="image has shape"):
         mri.unwarp(jnp.zeros((3, 3, 3)), Grid((4, 4, 4), 1.0), mri.GradientNonlinearity())

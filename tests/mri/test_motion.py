@@ -15,7 +15,7 @@ from physim.mri.motion import Still
 from physim.mri.sequence.waveforms import gradients_of
 from physim.mri.sequences.pulses import slice_gradient
 from physim_phantoms import Grid, InputError, Phantom
-from tests.helper import assert_gradient, assert_order, nrmse
+from tests.helper import assert_gradient, assert_order, nrmse, unchecked
 from tests.mri.instant import pulse, read
 
 RATE = 42.577478518  # Hz/mm per mT/m
@@ -70,7 +70,6 @@ def cloud(spins: int = 40) -> np.ndarray:
     return np.random.default_rng(3).uniform((-25, -20, -8), (25, 20, 8), (spins, 3))
 
 
-@pytest.mark.usefixtures("precision")
 def test_patient_that_has_turned_is_the_turned_patient():
     turn, shift, centre = np.array([0.2, -0.3, 0.4]), np.array([2.0, -1.0, 3.0]), np.array([5.0, 0.0, 8.0])
     motion = mri.RigidMotion([-2.0, -1.0], [np.zeros(3), turn], [np.zeros(3), shift], centre=centre)
@@ -83,19 +82,30 @@ def test_patient_that_has_turned_is_the_turned_patient():
     assert nrmse(got, truth) < 2e-6
 
 
-@pytest.mark.usefixtures("precision")
 def test_rigid_motion_is_the_displacement_of_every_spin():
-    times = np.array([0.0, 0.01, 0.022, 0.036])
-    shifts = np.array([[0, 0, 0], [3.0, -2.0, 1.0], [-1.0, 4.0, 2.0], [0, 0, -3.0]])
-    rigid = mri.RigidMotion(times, np.zeros((4, 3)), shifts)
+    times = np.array([0.0, 0.015, 0.036])
+    shifts = np.array([[0, 0, 0], [3.0, -2.0, 1.0], [-1.0, 4.0, 2.0]])
+    rigid = mri.RigidMotion(times, np.zeros((3, 3)), shifts)
     place = cloud()
-    each = mri.DisplacementMotion.through(times, np.repeat(shifts[:, None], len(place), axis=1))
+    each = mri.DisplacementMotion(times, np.eye(3)[:, 1:], np.repeat(shifts[1:, None], len(place), axis=1))
     spins = mri.Isochromats(place, t1=0.8, t2=0.1, off_resonance=np.linspace(-30, 30, len(place)))
     first, second, still = (
         mri.simulate(spins, sliced(), SCANNER, motion=motion) for motion in (rigid, each, Still())
     )
     assert nrmse(first, second) < 2e-5
     assert nrmse(first, still) > 0.1
+
+
+def test_moving_spins_feel_eddy_currents_and_delays():
+    """A shift before anything is played, against spins that sit there: moments and common phases of induced fields."""
+    eddy = mri.EddyCurrent(5e-3, amplitude=(0.05, -0.03, 0.02), offset=(2.0, 0.0, 1.0))
+    system = mri.GradientSystem(delays=(4e-6, -3e-6, 0.0), eddy_currents=(eddy,))
+    motion = mri.RigidMotion([-2.0, -1.0], np.zeros((2, 3)), [[0, 0, 0], [4.0, -3.0, 2.0]])
+    scanner = mri.Scanner(gradients=system)
+    got = mri.simulate(mri.Isochromats(cloud(), t1=0.8, t2=0.1), sliced(), scanner, motion=motion)
+    there = mri.Isochromats(cloud() + np.array([4.0, -3.0, 2.0]), t1=0.8, t2=0.1)
+    assert nrmse(got, mri.simulate(there, sliced(), scanner)) < 2e-5
+    assert nrmse(got, mri.simulate(there, sliced(), SCANNER)) > 0.1
 
 
 def turning(step: float) -> mri.RigidMotion:
@@ -190,6 +200,7 @@ def test_ghosts_of_a_point_that_moves_to_and_fro():
     assert (moved**2).sum() == pytest.approx((still**2).sum(), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_derivatives_in_velocities():
     spins = mri.Isochromats(cloud(3), t1=0.8, t2=0.1)
@@ -213,6 +224,7 @@ def test_pulses_meet_the_patient_where_he_is():
     assert mri.compile_sequence(sliced()).pulses == 1
 
 
+@pytest.mark.slow
 def test_scan_of_a_patient_that_moves():
     grid = Grid((12, 10, 1), 8.0)
     water = np.zeros(grid.shape, np.float32)
@@ -237,6 +249,17 @@ def test_what_cannot_be_is_refused():
         mri.RigidMotion([0.0, 1.0, 2.0], zeros, zeros)
     with pytest.raises(InputError, match=r"translations .* NaN"):
         mri.RigidMotion([0.0, 1.0], zeros, zeros * np.nan)
+    with pytest.raises(InputError, match="rotations of a motion are traced"):
+        jax.grad(lambda turn: mri.RigidMotion([0.0, 1.0], turn, zeros).rotations.sum())(jnp.asarray(zeros))
+    with pytest.raises(InputError, match="centre is values from nan"):
+        mri.RigidMotion([0.0, 1.0], zeros, zeros, centre=(0.0, np.nan, 0.0))
+    coil = mri.Scanner(receive=mri.Loops([[0.0, 120.0, 0.0]], [[0.0, 1.0, 0.0]], 50.0))
+    with pytest.raises(InputError, match="move past Loops"):
+        mri.simulate(spins, sliced(), coil, motion=moving)
+    with pytest.raises(InputError, match="motion is 3"):
+        unchecked(mri.compile_sequence)(sliced(), motion=3)
+    with pytest.raises(InputError, match="play no gradients"):
+        unchecked(mri.scan)(None, mri.SpinEcho(tr=4.0, te=0.02), SCANNER, jax.random.key(0), motion=moving)
     with pytest.raises(InputError, match="pieces"):
         mri.RigidMotion([0.0, 1.0], [zeros[0], zeros[0] + 5], zeros, step=1e-6).seen(
             mri.GradientSystem().played(gradients_of(sliced()).axes, 3.0)

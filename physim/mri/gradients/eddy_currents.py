@@ -17,7 +17,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms._checks import InputError, require_range
+from physim_phantoms._checks import InputError, is_concrete, require_range
 
 from ..units import seconds
 from .curve import Curve
@@ -36,7 +36,7 @@ class EddyCurrent(eqx.Module):
     Good values: `EddyCurrent(0.05, amplitude=(0.002, 0.002, 0.002))`; a well adjusted scanner has less than 0.001.
     """
 
-    time_constant: float | Float[np.ndarray | Array, ""]
+    time_constant: Float[np.ndarray | Array, ""]
     amplitude: Float[np.ndarray | Array, "3"]
     offset: Float[np.ndarray | Array, "3"]
 
@@ -47,7 +47,7 @@ class EddyCurrent(eqx.Module):
         offset: Three = (0.0, 0.0, 0.0),
     ):
         require_range("time_constant", time_constant, 1e-6, 100.0, "s")
-        self.time_constant = time_constant
+        self.time_constant = one_number(time_constant)
         self.amplitude = three_numbers("amplitude", amplitude)
         self.offset = three_numbers("offset", offset)
         require_range("amplitude", self.amplitude, -1.0, 1.0)
@@ -63,6 +63,11 @@ def three_numbers(name: str, values) -> Float[np.ndarray | Array, "3"]:
     return values if isinstance(values, Array | np.ndarray) else np.array(values, float)
 
 
+def one_number(value) -> Float[np.ndarray | Array, ""]:
+    """An array, which is traced where a Python number would be compiled in."""
+    return np.asarray(value, float) if is_concrete(value) else value
+
+
 @dataclass(frozen=True, eq=False)
 class Memory:
     """E of one curve for one time constant (s): what remains of its past changes."""
@@ -74,6 +79,7 @@ class Memory:
         """E at `times` (ps)."""
         index, elapsed, slope = self.curve.place(np.asarray(times))
         tau = self.time_constant
+        elapsed = np.maximum(elapsed, 0.0)  # nothing has happened before the first corner
         gain = slope * tau * -np.expm1(-elapsed / tau)
         return self._states[index] * np.exp(-elapsed / tau) + gain
 

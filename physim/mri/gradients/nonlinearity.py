@@ -19,9 +19,9 @@ from jaxtyping import Array, Complex, Float
 
 from physim.core.interpolate import sample
 from physim_phantoms import Grid
-from physim_phantoms._checks import require_range, require_shape
+from physim_phantoms._checks import require_finite, require_range, require_shape
 
-from .eddy_currents import Three, three_numbers
+from .eddy_currents import Three, one_number, three_numbers
 
 
 class GradientNonlinearity(eqx.Module):
@@ -35,7 +35,7 @@ class GradientNonlinearity(eqx.Module):
 
     cubic: Float[np.ndarray | Array, "3"]
     quintic: Float[np.ndarray | Array, "3"]
-    radius: float | Float[np.ndarray | Array, ""]
+    radius: Float[np.ndarray | Array, ""]
 
     def __init__(
         self,
@@ -44,14 +44,15 @@ class GradientNonlinearity(eqx.Module):
         radius: float | Float[np.ndarray | Array, ""] = 250.0,
     ):
         self.cubic, self.quintic = three_numbers("cubic", cubic), three_numbers("quintic", quintic)
-        self.radius = radius
+        self.radius = one_number(radius)
         require_range("cubic", self.cubic, -1.0, 1.0)
         require_range("quintic", self.quintic, -1.0, 1.0)
         require_range("radius", radius, 1.0, 1e4, "mm")
 
     def places(self, position: Float[Array, "*many 3"]) -> Float[Array, "*many 3"]:
         """Where spins at `position` seem to be, mm."""
-        x, y, z = jnp.moveaxis(position / self.radius, -1, 0)
+        radius = jnp.asarray(self.radius, position.dtype)
+        x, y, z = jnp.moveaxis(position / radius, -1, 0)
         across, along = x * x + y * y, z * z
         third = across - 4 * along
         fifth = across * across - 12 * along * across + 8 * along * along
@@ -62,7 +63,7 @@ class GradientNonlinearity(eqx.Module):
             z * (along * along - 5 * along * across + 1.875 * across * across),
         ]
         c, q = jnp.asarray(self.cubic, position.dtype), jnp.asarray(self.quintic, position.dtype)
-        return position + self.radius * (c * jnp.stack(cubic, -1) + q * jnp.stack(quintic, -1))
+        return position + radius * (c * jnp.stack(cubic, -1) + q * jnp.stack(quintic, -1))
 
 
 def unwarp(
@@ -79,17 +80,22 @@ def unwarp(
     Good values: magnitude images of 3-D acquisitions, on the grid of the reconstruction.
     """
     require_shape("image", image, grid.shape)
-    centres = jnp.asarray(grid.centres(), jnp.result_type(float)).reshape(-1, 3)
+    require_finite("image", image)
+    into = np.linalg.inv(np.asarray(grid.direction) * np.asarray(grid.spacing))
+    return _unwarped(jnp.asarray(image), grid.centres(), np.asarray(grid.origin), into, nonlinearity)
+
+
+@eqx.filter_jit
+def _unwarped(image, centres, origin, into, nonlinearity: GradientNonlinearity):
+    """The corrected image; `into` turns mm into voxels."""
+    centres, origin, into = (jnp.asarray(a, jnp.result_type(float)) for a in (centres, origin, into))
     seen = nonlinearity.places(centres)
-    slopes = jax.vmap(jax.jacfwd(nonlinearity.places))(centres)
-    into = jnp.asarray(np.linalg.inv(np.asarray(grid.direction) * np.asarray(grid.spacing)), centres.dtype)
-    index = (seen - jnp.asarray(grid.origin, centres.dtype)) @ into.T
-    thick = np.array(grid.shape) > 1
-    index = jnp.where(thick, index, 0.0)
+    slopes = jax.vmap(jax.jacfwd(nonlinearity.places))(centres.reshape(-1, 3))
+    thick = np.array(image.shape) > 1
+    points = jnp.where(thick, (seen - origin) @ into.T, 0.0)
     local = into @ slopes @ jnp.linalg.inv(into)
     within = jnp.where(np.outer(thick, thick), local, jnp.eye(3, dtype=centres.dtype))
-    size = jnp.abs(jnp.linalg.det(within)).reshape(grid.shape)
-    points = index.reshape(*grid.shape, 3)
+    size = jnp.abs(jnp.linalg.det(within)).reshape(image.shape)
     if jnp.iscomplexobj(image):
         parts = [sample(part, points) for part in (jnp.real(image), jnp.imag(image))]
         return jax.lax.complex(parts[0], parts[1]) * size

@@ -67,7 +67,7 @@ class GradientSystem(eqx.Module):
     Good values: `GradientSystem(delays=(2e-6, 2e-6, 0.0))`, `GradientSystem(concomitant=ConcomitantFields())` below 1.5 T.
     """
 
-    delays: Float[np.ndarray | Array, "3"]
+    delays: Float[np.ndarray | Array, "3"] | None
     eddy_currents: tuple[EddyCurrent, ...]
     nonlinearity: GradientNonlinearity | None
     concomitant: ConcomitantFields | None
@@ -79,21 +79,22 @@ class GradientSystem(eqx.Module):
         nonlinearity: GradientNonlinearity | None = None,
         concomitant: ConcomitantFields | None = None,
     ):
-        self.delays = three_numbers("delays", delays)
-        require_range("delays", self.delays, -1e-2, 1e-2, "s")
-        self.eddy_currents = tuple(eddy_currents)
+        late = three_numbers("delays", delays)
+        require_range("delays", late, -1e-2, 1e-2, "s")
+        # An ideal system has no numbers: it stays recognisable where a scanner is an argument of jit.
+        self.delays = None if is_concrete(late) and not np.any(np.asarray(late)) else late
+        self.eddy_currents = _all_eddy_currents(eddy_currents)
         self.nonlinearity, self.concomitant = nonlinearity, concomitant
 
-    @property
-    def dimensions(self) -> int:
-        """How many moments and functions of position a phase is the sum of: 3, or 7 with concomitant fields."""
-        return 3 if self.concomitant is None else 7
-
     def same(self, other: GradientSystem) -> bool:
-        """Whether two systems are alike up to rounding; traced numbers are taken to be alike."""
+        """Whether another system is like this one up to rounding.
+
+        Where this one is traced, as in a program that is an argument of jit, numbers cannot be compared; where only the
+        other one is, it cannot be this one.
+        """
         mine, theirs = jax.tree.flatten(self), jax.tree.flatten(other)
         return mine[1] == theirs[1] and all(
-            not (is_concrete(a) and is_concrete(b)) or np.allclose(a, b, rtol=1e-5, atol=0)
+            not is_concrete(a) or (is_concrete(b) and np.allclose(a, b, rtol=1e-5, atol=0))
             for a, b in zip(mine[0], theirs[0], strict=True)
         )
 
@@ -106,13 +107,14 @@ class GradientSystem(eqx.Module):
 
     def played(self, asked: tuple[Curve, Curve, Curve], strength: float) -> Played:
         """What becomes of the gradients that a sequence asks for (Hz/mm), in a field of `strength` T."""
-        for name, values in (("delays", self.delays), ("eddy_currents", self._numbers())):
-            if not all(is_concrete(value) for value in _leaves(values)):
+        for name, values in (("delays", [self.delays]), ("eddy_currents", self._numbers())):
+            if not all(is_concrete(value) for value in values):
                 raise InputError(
                     f"the {name} of the gradient system are traced; they act on the host: "
                     "compile the sequence outside jit and grad"
                 )
-        late = [picoseconds(float(delay)) for delay in np.asarray(self.delays)]
+        delays = np.zeros(3) if self.delays is None else np.asarray(self.delays)
+        late = [picoseconds(float(delay)) for delay in delays]
         curves = tuple(
             curve.delayed(delay) if delay else curve for curve, delay in zip(asked, late, strict=True)
         )
@@ -138,8 +140,13 @@ class GradientSystem(eqx.Module):
         return tuple(axes), tuple(uniform)
 
 
-def _leaves(values):
-    return values if isinstance(values, list) else [values]
+def _all_eddy_currents(given) -> tuple[EddyCurrent, ...]:
+    if not isinstance(given, tuple | list) or not all(isinstance(one, EddyCurrent) for one in given):
+        raise InputError(
+            f"eddy_currents is {given!r}; it must be a tuple of EddyCurrent: write eddy_currents=(mri.EddyCurrent(0.05, "
+            "amplitude=(0.002, 0.002, 0.002)),)"
+        )
+    return tuple(given)
 
 
 def _with(curve: Curve, own: float, memories, amplitudes) -> Induced:

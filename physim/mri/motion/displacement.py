@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from physim_phantoms._checks import InputError, require_finite
 
 from ..gradients.system import Played
-from .motion import Motion, MovedGradients, require_plain, require_times
+from .motion import Motion, MovedGradients, require_concrete, require_plain, require_times
 from .weighted import WeightedGradient, Weights
 
 LONGEST = 1e4  # s for which spins flow
@@ -29,7 +29,8 @@ class DisplacementMotion(Motion):
     - `times`: s from the start of the sequence. - `weights`: what each field is worth at each time.
     - `displacement`: mm per unit of weight, for each spin; traced, so that derivatives in it are exact.
 
-    Positions of spins are those where all weights are zero. Everything of a spin goes with it.
+    Positions of spins are those where all weights are zero. Everything of a spin goes with it. For `mri.scan` the spins are
+    those of `mri.spins_in(patient, scanner, per_voxel)`.
 
     Good values: breathing as one field from end of expiration to end of inspiration and a weight between 0 and 1.
     """
@@ -41,6 +42,7 @@ class DisplacementMotion(Motion):
     def __init__(self, times, weights, displacement: Float[np.ndarray | Array, "mode spin 3"]):
         require_times(times)
         self.times = np.asarray(times, float)
+        require_concrete("weights", weights)
         self.weights = np.asarray(weights, float)
         self.displacement = jnp.asarray(displacement, jnp.result_type(float))
         modes = self.displacement.shape[0] if self.displacement.ndim == 3 else 0
@@ -86,11 +88,6 @@ class DisplacementMotion(Motion):
             )
         fields = jnp.asarray(self.displacement, position.dtype)
         return jnp.moveaxis(fields, 0, 1).reshape(spins, 3 * modes)
-
-    @property
-    def dimensions(self) -> int:
-        """Three for each field."""
-        return 3 * self.weights.shape[1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,11 +27,6 @@ class Motion(eqx.Module):
     def places(self, position: Float[Array, "spin axis"]) -> Float[Array, "spin more"]:
         """Functions of position, mm, beyond those of spins at rest."""
 
-    @property
-    @abc.abstractmethod
-    def dimensions(self) -> int:
-        """How many they are."""
-
 
 class MovedGradients(abc.ABC):
     """As `Played`, for spins that move: `rate`, `moment` and `common` with the same meaning."""
@@ -65,18 +60,18 @@ class Still(Motion):
         """None."""
         return position[:, :0]
 
-    @property
-    def dimensions(self) -> int:
-        """None."""
-        return 0
+
+def require_concrete(name: str, values) -> None:
+    """Numbers that act on the host, before anything is traced."""
+    if not is_concrete(values):
+        raise InputError(
+            f"the {name} of a motion are traced; they act on the host: make the motion outside jit and grad"
+        )
 
 
 def require_times(times) -> None:
     """Corners of a motion: concrete, rising, in s."""
-    if not is_concrete(times):
-        raise InputError(
-            "the times of a motion are traced; they act on the host: make the motion outside jit and grad"
-        )
+    require_concrete("times", times)
     given = np.asarray(times)
     require_finite("times", given)
     if given.ndim != 1 or given.size < 2 or np.any(np.diff(given) < 1e-12):

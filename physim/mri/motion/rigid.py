@@ -19,7 +19,7 @@ from physim_phantoms._checks import InputError, require_finite, require_range
 
 from ..gradients.eddy_currents import Three, three_numbers
 from ..gradients.system import Played
-from .motion import Motion, MovedGradients, require_plain, require_times
+from .motion import Motion, MovedGradients, require_concrete, require_plain, require_times
 from .weighted import WeightedGradient, Weights
 
 MOST_KNOTS = 1_000_000
@@ -33,8 +33,8 @@ class RigidMotion(Motion):
       interpolated; places are wrong by step²/8 of the distance from the centre.
 
     Numbers act on the host and cannot be traced. Positions of spins are those where both are zero. Everything of a spin goes
-    with it, its off-resonance and transmit field included; gradients, pulses and slices stay where the scanner is. The
-    phase of the magnetisation itself is kept in the frame of the patient.
+    with it, its off-resonance and transmit field included; gradients, pulses and slices stay where the scanner is.
+    Magnetisation is not dragged along by a turn: its axes remain those of the scanner.
 
     Good values: `RigidMotion(times=[0.0, 2.0], rotations=np.zeros((2, 3)), translations=[[0, 0, 0], [0, 3.0, 0]])`.
     """
@@ -53,6 +53,8 @@ class RigidMotion(Motion):
         require_range("rotations", self.rotations, -10.0, 10.0, "rad")
         require_range("translations", self.translations, -1e4, 1e4, "mm")
         require_range("step", step, 1e-6, 1.0, "rad")
+        require_concrete("centre", centre)
+        require_range("centre", centre, -1e4, 1e4, "mm")
         self.centre, self.step = three_numbers("centre", centre), float(step)
 
     def seen(self, played: Played) -> TurnedGradients:
@@ -72,11 +74,6 @@ class RigidMotion(Motion):
     def places(self, position: Float[Array, "spin axis"]) -> Float[Array, "spin 0"]:
         """None: the gradients move instead."""
         return position[:, :0]
-
-    @property
-    def dimensions(self) -> int:
-        """None."""
-        return 0
 
     def _fine(self):
         """Times so close together that no rotation between them exceeds `step`, and the motion there."""
@@ -125,6 +122,7 @@ class TurnedGradients(MovedGradients):
 
 
 def _rows(name: str, values, count: int) -> Float[np.ndarray, "knot 3"]:
+    require_concrete(name, values)
     given = np.asarray(values, float)
     if given.shape != (count, 3):
         raise InputError(

@@ -27,8 +27,10 @@ class Weights:
 
     @classmethod
     def of(cls, times: Float[np.ndarray, " knot"], values: Float[np.ndarray, "knot weight"]) -> Weights:
-        """Weights with corners at `times` in s."""
+        """Weights with corners at `times` in s; of those within the same picosecond the last one counts."""
         corners = np.round(np.asarray(times, float) * PICOSECONDS).astype(np.int64)
+        last = np.append(np.diff(corners) > 0, True)
+        corners, values = corners[last], values[last]
         return cls(
             np.concatenate([[LONG_AGO], corners, [EVER_AFTER]]),
             np.concatenate([values[:1], values, values[-1:]]),

@@ -76,6 +76,10 @@ def _seen(
     sequence: Sequence, field: float, gradients: GradientSystem, motion: Motion
 ) -> Played | MovedGradients:
     """The gradients as the spins see them."""
+    if not isinstance(motion, Motion):
+        raise InputError(
+            f"motion is {motion!r}; it must be an object like mri.RigidMotion(...): leave it away for spins at rest"
+        )
     if gradients.nonlinearity is not None and not isinstance(motion, Still):
         raise InputError(
             "the spins move and the gradients are not linear in space; that combination is not simulated: "
