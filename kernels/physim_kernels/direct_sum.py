@@ -12,7 +12,20 @@ from numba.np.numpy_support import carray
 
 from . import bridge
 from .direct_sum_transpose import direct_sum_transpose
-from .sample_runs import BLOCK, FAST, TILE, cut_runs, decays, since, step_turns, times, turns_of
+from .sample_runs import (
+    BLOCK,
+    FAST,
+    TILE,
+    add_turns,
+    cut_runs,
+    cycles_of,
+    decays,
+    no_turns,
+    since,
+    step_turns,
+    times,
+    turns_of,
+)
 from .turns import sine_cosine
 
 PARTS = 16  # shares of the samples, whatever the threads: the same bits everywhere
@@ -90,30 +103,35 @@ def _runs_sums(runs, m, k, t, position, detuning, r2, out):
     """All spins' part in the samples of some runs that follow one another."""
     begin, end = runs[0, 0], runs[-1, 0] + runs[-1, 1]
     sums = np.zeros((2, end - begin), np.float64)
-    known = np.empty((2, 5))
+    axes, one = k.shape[1], m.dtype.type(1)
     for first in range(0, detuning.size, TILE):
         last = min(first + TILE, detuning.size)
         size = last - first
         x, y, z = position[0, first:last], position[1, first:last], position[2, first:last]
         f, rate = detuning[first:last], r2[first:last]
         w, turns = np.empty((4, size), m.dtype), np.empty((2, 6, size), m.dtype)
-        known[:] = np.nan
-        known[:, 4] = 0.0
+        known, place = no_turns(axes), np.ascontiguousarray(position[3:, first:last])
         for index in range(runs.shape[0]):
             start, count, period = runs[index, 0], runs[index, 1], runs[index, 2]
+            mine = sums[:, start - begin : start - begin + count]
             turns_of(k[start, 0], k[start, 1], k[start, 2], t[start], x, y, z, f, rate, w[2], w[3])
+            if axes > 3:
+                add_turns(k[start], place, f, rate, w[2], w[3])
             times(m[0, period, first:last], m[1, period, first:last], w[2], w[3], w[0], w[1])
             dt = t[start + 1] - t[start] if count > 1 else 0.0
-            mine = sums[:, start - begin : start - begin + count]
             if runs[index, 3]:
-                dk = k[start + 1] - k[start] if count > 1 else np.zeros(3)
-                slot = step_turns(known, turns, dk, dt, x, y, z, f, rate)
+                dk = k[start + 1] - k[start] if count > 1 else np.zeros(axes)
+                slot = step_turns(known, turns, dk, dt, x, y, z, place, f, rate)
                 _steady_sums(w, turns[slot], count, mine)
             else:
                 decays(dt, rate, w[2])
                 for j in range(count):
                     kx, ky, kz, elapsed = since(k, t, start, start + j, m)
-                    real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2])
+                    if axes > 3:
+                        cycles_of(k, start, start + j, place, elapsed, f, w[3])
+                        real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, one, x, y, z, w[3], w[2])
+                    else:
+                        real, imaginary = _one_sum(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2])
                     mine[0, j] += real
                     mine[1, j] += imaginary
     out[:, begin:end] = sums
@@ -163,19 +181,25 @@ def make_handler(real, code, forward: bool):
             return bridge.refuse(frame, "physim direct sum: magnetisation must be (2, periods, spins)")
         if bridge.size(signal, 0) != 2 or bridge.size(signal, 1) != samples:
             return bridge.refuse(frame, "physim direct sum: signals must be (2, samples)")
+        axes = bridge.size(bridge.argument(frame, 1), 1)
+        if axes < 3 or axes % 3 or bridge.size(bridge.argument(frame, 2), 1) != axes:
+            return bridge.refuse(
+                frame, "physim direct sum: k must have a multiple of three axes in both parts"
+            )
         for index, length in ((1, samples), (2, samples), (4, samples), (8, spins)):
             if bridge.size(bridge.argument(frame, index), 0) != length:
                 return bridge.refuse(frame, "physim direct sum: arrays of samples or spins differ in length")
-        if bridge.size(bridge.argument(frame, 6), 1) != spins:
-            return bridge.refuse(frame, "physim direct sum: positions must be (3, spins)")
-        k = _exact(_array(frame, 1, (samples, 3), real), _array(frame, 2, (samples, 3), real))
+        place = bridge.argument(frame, 6)
+        if bridge.size(place, 0) != axes or bridge.size(place, 1) != spins:
+            return bridge.refuse(frame, "physim direct sum: positions must be (axes, spins)")
+        k = _exact(_array(frame, 1, (samples, axes), real), _array(frame, 2, (samples, axes), real))
         t = _exact(_array(frame, 3, (samples,), real), _array(frame, 4, (samples,), real))
         offsets = carray(
             bridge.as_pointer(bridge.data(bridge.argument(frame, 5)), types.int32), (periods + 1,)
         )
         magnetisation = carray(bridge.as_pointer(bridge.data(field), real), (2, periods, spins))
         signals = carray(bridge.as_pointer(bridge.data(signal), real), (2, samples))
-        position = _array(frame, 6, (3, spins), real)
+        position = _array(frame, 6, (axes, spins), real)
         detuning, r2 = _array(frame, 7, (spins,), real), _array(frame, 8, (spins,), real)
         if forward:
             apply(magnetisation, k, t, offsets, position, detuning, r2, signals)

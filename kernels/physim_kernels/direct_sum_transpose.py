@@ -6,7 +6,19 @@ Every tile of spins gathers all samples, so that nothing is written twice; in eq
 import numpy as np
 from numba import njit, prange
 
-from .sample_runs import BLOCK, FAST, TILE, cut_runs, decays, since, step_turns, turns_of
+from .sample_runs import (
+    BLOCK,
+    FAST,
+    TILE,
+    add_turns,
+    cut_runs,
+    cycles_of,
+    decays,
+    no_turns,
+    since,
+    step_turns,
+    turns_of,
+)
 from .turns import sine_cosine
 
 
@@ -74,25 +86,33 @@ def _tile_transpose(first, last, runs, s, k, t, position, detuning, r2, out):
     x, y, z = position[0, first:last], position[1, first:last], position[2, first:last]
     f, rate = detuning[first:last], r2[first:last]
     w, turns = np.empty((4, last - first), s.dtype), np.empty((2, 6, last - first), s.dtype)
-    padded, known = np.zeros((2, BLOCK + 4), s.dtype), np.full((2, 5), np.nan)
-    known[:, 4] = 0.0
+    axes, one = k.shape[1], s.dtype.type(1)
+    place, spare = np.ascontiguousarray(position[3:, first:last]), np.empty(last - first, s.dtype)
+    padded, known = np.zeros((2, BLOCK + 4), s.dtype), no_turns(axes)
     out[:, :, first:last] = 0
     for index in range(runs.shape[0]):
         start, count, period = runs[index, 0], runs[index, 1], runs[index, 2]
+        real, imaginary = out[0, period, first:last], out[1, period, first:last]
         dt = t[start + 1] - t[start] if count > 1 else 0.0
         if runs[index, 3]:
-            dk = k[start + 1] - k[start] if count > 1 else np.zeros(3)
-            slot = step_turns(known, turns, dk, dt, x, y, z, f, rate)
+            dk = k[start + 1] - k[start] if count > 1 else np.zeros(axes)
+            slot = step_turns(known, turns, dk, dt, x, y, z, place, f, rate)
             _steady_steps(w, turns[slot], s[:, start : start + count], padded)
         else:
             decays(dt, rate, w[2])
             w[0], w[1], w[3] = 0, 0, 1
             for j in range(count):
                 kx, ky, kz, elapsed = since(k, t, start, start + j, s)
-                real, imaginary = s[0, start + j], s[1, start + j]
-                _one_step(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2], w[3], real, imaginary)
+                a, b = s[0, start + j], s[1, start + j]
+                if axes > 3:
+                    cycles_of(k, start, start + j, place, elapsed, f, spare)
+                    _one_step(w[0], w[1], kx, ky, kz, one, x, y, z, spare, w[2], w[3], a, b)
+                else:
+                    _one_step(w[0], w[1], kx, ky, kz, elapsed, x, y, z, f, w[2], w[3], a, b)
         turns_of(k[start, 0], k[start, 1], k[start, 2], t[start], x, y, z, f, rate, w[2], w[3])
-        _add_product(w[0], w[1], w[2], w[3], out[0, period, first:last], out[1, period, first:last])
+        if axes > 3:
+            add_turns(k[start], place, f, rate, w[2], w[3])
+        _add_product(w[0], w[1], w[2], w[3], real, imaginary)
 
 
 @njit(parallel=True, cache=True)

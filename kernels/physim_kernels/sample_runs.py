@@ -26,7 +26,7 @@ def _even_steps(k, t, start, end, weight):
     while stop < end:
         count = stop - start
         off = abs(t[stop] - t[start] - count * (t[start + 1] - t[start])) * 1e3
-        for axis in range(3):
+        for axis in range(k.shape[1]):
             step = k[start + 1, axis] - k[start, axis]
             off = max(off, weight * abs(k[stop, axis] - k[start, axis] - count * step))
         if off > STEADY:
@@ -65,6 +65,16 @@ def turns_of(kx, ky, kz, t, x, y, z, f, r2, real, imaginary):
         real[n], imaginary[n] = size * c, -size * s
 
 
+@njit(cache=True)
+def add_turns(k, place, f, r2, real, imaginary):
+    """Multiplies a tile by the turns of all axes behind the first three, whose coordinates are `place`."""
+    c, d = np.empty_like(real), np.empty_like(real)
+    for axis in range(0, place.shape[0], 3):
+        x, y, z = place[axis], place[axis + 1], place[axis + 2]
+        turns_of(k[axis + 3], k[axis + 4], k[axis + 5], 0.0, x, y, z, f, r2, c, d)
+        times(real, imaginary, c, d, real, imaginary)
+
+
 @njit(fastmath=FAST, cache=True)
 def times(a, b, c, d, real, imaginary):
     """(a + ib)(c + id) for a tile."""
@@ -91,19 +101,44 @@ def since(k, t, start, sample, like):
     )
 
 
+@njit(fastmath=FAST, cache=True)
+def cycles_of(k, start, sample, place, t, f, out):
+    """The cycles of a tile that axes behind the first three and the detuning add since the first sample of a block."""
+    for n in range(out.size):
+        out[n] = t * f[n]
+    for axis in range(0, place.shape[0], 3):
+        x, y, z = place[axis], place[axis + 1], place[axis + 2]
+        kx = x.dtype.type(k[sample, axis + 3] - k[start, axis + 3])
+        ky = x.dtype.type(k[sample, axis + 4] - k[start, axis + 4])
+        kz = x.dtype.type(k[sample, axis + 5] - k[start, axis + 5])
+        for n in range(out.size):
+            out[n] += kx * x[n] + ky * y[n] + kz * z[n]
+
+
 @njit(cache=True)
-def step_turns(known, turns, dk, dt, x, y, z, f, rate):
+def no_turns(axes):
+    """What `step_turns` knows before anything was made: for two slots k and dwell time, and which was made when."""
+    known = np.full((2, axes + 2), np.nan)
+    known[:, axes + 1] = 0.0
+    return known
+
+
+@njit(cache=True)
+def step_turns(known, turns, dk, dt, x, y, z, place, f, rate):
     """The slot that holds a tile's factors of 1, 4 and `BLOCK` steps, made where neither slot has them yet."""
+    axes = dk.size
     for slot in range(2):
-        same = known[slot, 3] == dt
-        for axis in range(3):
+        same = known[slot, axes] == dt
+        for axis in range(axes):
             same = same and known[slot, axis] == dk[axis]
         if same:
             return slot
-    slot = np.int64(known[0, 4] > known[1, 4])  # the one that was made first
-    known[slot, :3], known[slot, 3] = dk, dt
-    known[slot, 4] = max(known[0, 4], known[1, 4]) + 1
+    slot = np.int64(known[0, axes + 1] > known[1, axes + 1])  # the one that was made first
+    known[slot, :axes], known[slot, axes] = dk, dt
+    known[slot, axes + 1] = max(known[0, axes + 1], known[1, axes + 1]) + 1
     for index, many in enumerate((1.0, 4.0, float(BLOCK))):
         real, imaginary = turns[slot, 2 * index], turns[slot, 2 * index + 1]
         turns_of(many * dk[0], many * dk[1], many * dk[2], many * dt, x, y, z, f, rate, real, imaginary)
+        if axes > 3:
+            add_turns(many * dk, place, f, rate, real, imaginary)
     return slot

@@ -36,6 +36,11 @@ from .encoding import Direct as Direct
 from .encoding import Encoding as Encoding
 from .encoding import Nonuniform as Nonuniform
 from .encoding import Nufft as Nufft
+from .gradients import ConcomitantFields as ConcomitantFields
+from .gradients import EddyCurrent as EddyCurrent
+from .gradients import GradientNonlinearity as GradientNonlinearity
+from .gradients import GradientSystem as GradientSystem
+from .gradients import unwarp as unwarp
 from .graph import Atoms as Atoms
 from .graph import IdealInversion as IdealInversion
 from .graph import Train as Train
@@ -53,6 +58,9 @@ from .main_field import Homogeneous as Homogeneous
 from .main_field import Shim as Shim
 from .main_field import SusceptibilityField as SusceptibilityField
 from .main_field import susceptibility_field as susceptibility_field
+from .motion import DisplacementMotion as DisplacementMotion
+from .motion import Motion as Motion
+from .motion import RigidMotion as RigidMotion
 from .patient_spins import spins_in as spins_in
 from .plot import plot as plot
 from .pools import Liquid as Liquid

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 import physim_kernels
 from physim.core.linear_pair import linear_pair
+from physim_phantoms._checks import InputError
 
 from .phase import wrapped, wrapped_product
 from .sequence.program import Pair, Samples
@@ -27,22 +28,36 @@ BLOCK = 64  # samples that the reference treats at a time
 def encode_directly(
     transverse: Float[Array, "2 period spin"],
     samples: Samples,
-    position: Float[Array, "spin 3"],
+    position: Float[Array, "spin axis"],
     detuning: Float[Array, " spin"],
     r2: Float[Array, " spin"],
 ) -> Float[Array, "2 sample"]:
-    """All samples of all periods, before the receiver's phase; positions in mm, detuning in Hz, rates in 1/s."""
+    """All samples of all periods, before the receiver's phase; positions in mm, detuning in Hz, rates in 1/s.
+
+    Positions may have more than three axes, as k has: other functions of position that add to the phase.
+    """
     dtype = transverse.dtype
-    real = (samples.k.high, samples.k.low, samples.time.high, samples.time.low)
+    axes = position.shape[1]
+    if samples.k.high.shape[1] != axes:
+        raise InputError(
+            f"samples have {samples.k.high.shape[1]} moments and spins {axes} coordinates; they must be as many"
+        )
+    real = (*(_padded(part) for part in (samples.k.high, samples.k.low)), samples.time.high, samples.time.low)
     whole = (samples.offsets, samples.period)
     parameters = (
         *(jnp.asarray(a, dtype) for a in real),
         *(jnp.asarray(a, jnp.int32) for a in whole),
-        position.T,
+        _padded(position).T,
         detuning,
         r2,
     )
     return _PAIR.apply(transverse.shape[1], parameters, transverse)
+
+
+def _padded(coordinates):
+    """As many columns as a multiple of three, in which the kernels go."""
+    missing = -coordinates.shape[1] % 3
+    return jnp.pad(coordinates, ((0, 0), (0, missing))) if missing else coordinates
 
 
 def _factors(parameters, start, count: int):
@@ -51,7 +66,7 @@ def _factors(parameters, start, count: int):
     k = Pair(*(jax.lax.dynamic_slice_in_dim(a, start, count) for a in (k_high, k_low)))
     t = Pair(*(jax.lax.dynamic_slice_in_dim(a, start, count) for a in (t_high, t_low)))
     cycles = wrapped_product(_column(t), detuning)
-    for axis in range(3):
+    for axis in range(position.shape[0]):
         cycles = cycles + wrapped_product(Pair(k.high[:, axis, None], k.low[:, axis, None]), position[axis])
     angle = 2 * jnp.pi * wrapped(cycles)
     size = jnp.exp(-t.value[:, None] * r2)

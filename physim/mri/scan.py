@@ -16,6 +16,8 @@ from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
 from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
+from .gradients import GradientSystem
+from .motion import Motion, Still
 from .patient_spins import require_nominal_fields, spins_in
 from .reconstruction.combine import Combination, RootSumOfSquares
 from .reconstruction.method import Reconstruction
@@ -69,12 +71,14 @@ def scan(
     key: PRNGKeyArray,
     encoding: Cartesian | None = None,
     per_voxel: int = 16,
+    motion: Motion = Still(),
 ) -> KSpace:
     """One Cartesian MR acquisition with complex white noise.
 
     A `Contrast` gives each tissue its steady-state signal, which is mixed by volume and encoded as `encoding` says. A
     `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
-    matrix and field of view about the scanner's centre.
+    matrix and field of view about the scanner's centre. The scanner's gradient system and the patient's `motion` act on a
+    `Sequence`; a `Contrast` has no gradients, so that anything but ideal ones and rest is refused.
 
     Every coil of `scanner.receive` sees the patient by its sensitivity. The scanner's B0 and B1+ act on the spins of a
     `Sequence`; a `Contrast` knows neither, and other than nominal ones are refused.
@@ -92,9 +96,10 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         several = order.shape[:1] if len(order) > 1 else ()
-        samples = simulate(spins_in(patient, scanner, per_voxel), sequence, scanner)
+        samples = simulate(spins_in(patient, scanner, per_voxel), sequence, scanner, motion=motion)
         samples = samples[:, order].reshape(-1, *several, *grid.shape)
     else:
+        _require_ideal(scanner, motion)
         require_nominal_fields(scanner)
         encoding = Cartesian() if encoding is None else encoding
         grid = encoding.grid(patient.grid)
@@ -110,6 +115,14 @@ def scan(
     noise = coloured_noise(key, scanner.noise_covariance, coils, samples.shape[1:], real)
     spoilt = scanner.spikes.add(samples, jax.random.fold_in(key, 1)) + deviation.astype(real) * noise
     return KSpace(spoilt[0] if coils == 1 else spoilt, grid, coils)
+
+
+def _require_ideal(scanner: Scanner, motion: Motion) -> None:
+    if not (isinstance(motion, Still) and scanner.gradients.same(GradientSystem())):
+        raise InputError(
+            "the steady-state equations of a contrast play no gradients and take no time, but motion or a gradient system "
+            "is given; scan a played sequence: write mri.sequences.spoiled_gradient_echo(...)"
+        )
 
 
 def reconstruct(

@@ -13,6 +13,7 @@ from .coils.covariance import Covariance, Uncorrelated
 from .coils.receive import Receive, Uniform
 from .coils.transmit import NominalTransmit, Transmit
 from .contrasts import Number
+from .gradients import GradientSystem
 from .main_field import Homogeneous, MainField
 from .spikes import NoSparks, Sparks
 
@@ -30,6 +31,7 @@ class Scanner(eqx.Module):
     - `receive`: its coils (`Loops`, `Maps`, `head_array(8)`). - `noise_covariance`: of them, relative to `noise` squared:
       a coil with Ψ_cc = 1 has `noise` in its own image.
     - `transmit`: B1+ relative to nominal. - `b0`: off-resonance of the main field. - `spikes`: sparks in raw data.
+    - `gradients`: what they do beside what a sequence asks of them; ideal unless given.
 
     Noise in an image follows `noise · (3 T / field) · (1 mm³ / voxel volume)`: the body is the noise source, so that the
     signal-to-noise ratio grows linearly with field and voxel volume (Hoult and Lauterbur, J. Magn. Reson. 34 (1979) 425;
@@ -45,6 +47,7 @@ class Scanner(eqx.Module):
     transmit: Transmit = NominalTransmit()
     b0: MainField = Homogeneous()
     spikes: Sparks = NoSparks()
+    gradients: GradientSystem = eqx.field(default_factory=GradientSystem)
 
     def __check_init__(self):
         require_range("field", self.field, 0.01, 20.0, "T")

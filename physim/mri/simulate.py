@@ -13,8 +13,9 @@ from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
 from .bloch.evolve_pools import decaying_modes, pools_after_pulses, transverse_modes
-from .coils.receive import Receive
+from .coils.receive import Receive, Uniform
 from .encoding import Automatic, Encoding
+from .motion.motion import Motion, Still
 from .pools import Pools
 from .pulseq import from_pypulseq
 from .scanner import Scanner
@@ -33,20 +34,23 @@ def simulate(
     sequence: Sequence | Program | Any,
     scanner: Scanner,
     encoding: Encoding = Automatic(),
+    motion: Motion = Still(),
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
     Sums over spins of pd · M⊥ times each coil's sensitivity, times the receiver's phase; a 90° pulse of phase zero leaves
     spins on resonance with phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, the
-    coils and in a compiled program. The fields of the scanner are those of the spins: see `spins_in`.
+    coils, displacements and in a compiled program. The fields of the scanner are those of the spins: see `spins_in`.
     `encoding` says how samples are summed: exactly, or by fast transforms within a tolerance, which `Automatic()` does where
-    they are quicker. A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for
-    another field.
+    they are quicker. A `pypulseq.Sequence` is taken as well. A compiled program has its gradient system and motion in it.
+    Raises `ValueError` for a program that was compiled for another field, gradient system or motion, and for spins that
+    move past coils which do not see them everywhere alike.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    program = _program(sequence, scanner)
+    program = _program(sequence, scanner, motion)
+    _require_still_or_uniform(program, scanner)
     return _simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
 
 
@@ -58,20 +62,48 @@ def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Pr
     Good values: `encoding = mri.prepare_encoding(mri.Nonuniform(1e-4), spins, program)` before a loop of gradient steps.
     """
     chunks = -(-spins.count // _chunk(spins, program))
-    return encoding.prepared(program.samples, *_encoded(spins, program), chunks)
+    return encoding.prepared(program.samples, *_encoded(_placed(spins, program), program), chunks)
 
 
-def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
+def _program(sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion) -> Program:
     """The program to play in this scanner."""
     if not isinstance(sequence, Program):
         ours = sequence if isinstance(sequence, Sequence) else from_pypulseq(sequence)
-        return compile_sequence(ours, float(scanner.field))
+        return compile_sequence(ours, float(scanner.field), gradients=scanner.gradients, motion=motion)
     if is_concrete(scanner.field) and abs(float(scanner.field) - sequence.field) > 1e-6 * sequence.field:
         raise InputError(
             f"the program was compiled for {sequence.field:g} T and the scanner has {float(scanner.field):g} T; offsets in "
             f"ppm differ: write mri.compile_sequence(sequence, field={float(scanner.field):g})"
         )
+    _require_compiled_for(sequence, scanner, motion)
     return sequence
+
+
+def _require_compiled_for(program: Program, scanner: Scanner, motion: Motion) -> None:
+    """A program has gradients and motion in its moments: others than those cannot be put in any more."""
+    if not isinstance(motion, Still) and motion is not program.motion:
+        raise InputError(
+            "motion is given with a compiled program, which has its own; write compile_sequence(sequence, motion=motion)"
+        )
+    if not program.gradients.same(scanner.gradients):
+        raise InputError(
+            "the program was compiled for another gradient system than the scanner's, or the scanner's is traced and the "
+            "program's is not; write compile_sequence(sequence, gradients=scanner.gradients)"
+        )
+
+
+def _require_still_or_uniform(program: Program, scanner: Scanner) -> None:
+    """Coils stay where they are, and their sensitivity is that of a spin's first place."""
+    if not isinstance(program.motion, Still) and not isinstance(scanner.receive, Uniform):
+        raise InputError(
+            f"the spins move past {type(scanner.receive).__name__}, whose sensitivity differs from place to place; that is "
+            "not simulated: write Scanner(receive=mri.Uniform()), or leave out motion"
+        )
+
+
+def _placed(spins: Isochromats | Pools, program: Program) -> Isochromats | Pools:
+    """The spins with what their phase is made of in place of their positions."""
+    return eqx.tree_at(lambda one: one.position, spins, program.places(spins.position))
 
 
 @eqx.filter_jit
@@ -81,15 +113,17 @@ def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, 
     Of `Pools` x, y and z of the first pool, then of the second; a semisolid pool has z alone.
     Good values: a compiled sequence of a few pulses; the result has 3 to 6 numbers for each spin and pulse.
     """
-    if isinstance(spins, Pools):
-        return pools_after_pulses(spins, program)
-    return after_pulses(spins, program, 3)
+    placed = _placed(spins, program)
+    return (
+        pools_after_pulses(placed, program) if isinstance(placed, Pools) else after_pulses(placed, program, 3)
+    )
 
 
 @eqx.filter_jit
 def _simulated(
     spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
 ) -> Complex[Array, "coil sample"]:
+    both = (_placed(spins, program), spins.position)
     dtype = spins.t1.dtype
     chunk = _chunk(spins, program)
     whole = spins.count // chunk
@@ -98,13 +132,13 @@ def _simulated(
     def one(total, some):
         return total + _signal(some, program, receive, encoding), None
 
-    head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
+    head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), both)
     if whole == 1:
         total = _signal(jax.tree.map(lambda a: a[0], head), program, receive, encoding)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, receive, encoding)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], both), program, receive, encoding)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     real, imaginary = total[:, 0], total[:, 1]
@@ -121,17 +155,23 @@ def _chunk(spins: Isochromats | Pools, program: Program) -> int:
 
 
 def _signal(
-    spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
+    some: tuple[Isochromats | Pools, Float[Array, "spin 3"]],
+    program: Program,
+    receive: Receive,
+    encoding: Encoding,
 ) -> Float[Array, "coil 2 sample"]:
-    """What these spins add to every sample of every coil."""
+    """What these spins, and where they are for the coils, add to every sample of every coil."""
+    spins, position = some
     if isinstance(spins, Pools):
         transverse = transverse_modes(spins, program)
     else:
         transverse = after_pulses(spins, program, 2)
-    position, detuning, r2 = _encoded(spins, program)
+    coordinates, detuning, r2 = _encoded(spins, program)
     seen = receive.sensitivity(position)
     sensitivity = jnp.stack([seen.real, seen.imag], axis=1).astype(transverse.dtype)
-    return encoding.encode(transverse, sensitivity, program.samples, position, detuning, r2)
+    # Two modes of a spin are in one place.
+    sensitivity = jnp.tile(sensitivity, len(detuning) // spins.count)
+    return encoding.encode(transverse, sensitivity, program.samples, coordinates, detuning, r2)
 
 
 def _encoded(spins: Isochromats | Pools, program: Program):

@@ -18,7 +18,7 @@ def parameter_derivative(apply, parameters, tangents, x, transposed: bool):
     k, t, position, detuning, r2 = parameters
     moved_k, moved_t, moved_position, moved_detuning, moved_r2 = tangents
     of_samples, of_spins, nothing = [], [], jnp.zeros_like(r2)
-    for axis in range(3):
+    for axis in range(position.shape[0]):
         if moved_k is not None:
             of_samples.append((moved_k[:, axis], position[axis], nothing))
         if moved_position is not None:

@@ -26,12 +26,15 @@ def samples_of(counts, steady: bool, dwell=1e-5) -> Samples:
     return Samples(Pair.of(k), Pair.of(time), np.zeros(len(k)), offsets)
 
 
-def problem(spins=300, counts=(70, 0, 133, 5), steady=True):
+def problem(spins=300, counts=(70, 0, 133, 5), steady=True, axes=3):
     """Magnetisation, samples, positions, detunings and rates in the precision at hand."""
     rng = np.random.default_rng(1)
     made = samples_of(counts, steady)
+    if axes > 3:
+        more = made.k.value[:, :1] * np.linspace(-0.3, 0.5, axes - 3)
+        made = Samples(Pair.of(np.concatenate([made.k.value, more], 1)), *_rest(made))
     m = jnp.asarray(rng.standard_normal((2, len(counts), spins)))
-    place = jnp.asarray(rng.uniform(-110, 110, (spins, 3)))
+    place = jnp.asarray(rng.uniform(-110, 110, (spins, axes)))
     return m, made, place, jnp.asarray(rng.normal(0, 60, spins)), jnp.asarray(rng.uniform(1, 300, spins))
 
 
@@ -44,11 +47,12 @@ def summed(m, samples: Samples, place, detuning, r2) -> np.ndarray:
     return np.stack([total.real, total.imag])
 
 
+@pytest.mark.parametrize("axes", [3, 7])
 @pytest.mark.parametrize("steady", [True, False])
 @pytest.mark.parametrize(("double", "tolerance"), [(False, 5e-6), (True, 1e-12)])
-def test_kernel_and_reference_against_the_definition(steady, double, tolerance):
+def test_kernel_and_reference_against_the_definition(steady, double, tolerance, axes):
     with jax.enable_x64(True) if double else contextlib.nullcontext():
-        case = problem(steady=steady)
+        case = problem(steady=steady, axes=axes)
         truth = summed(*case)
         fast = jax.jit(lambda *a: encode_directly(*a))(*case)
         with physim_kernels.disabled():
@@ -58,11 +62,12 @@ def test_kernel_and_reference_against_the_definition(steady, double, tolerance):
         assert not np.array_equal(fast, plain), "both ran the same code"
 
 
+@pytest.mark.parametrize("axes", [3, 7])
 @pytest.mark.parametrize("steady", [True, False])
 @pytest.mark.parametrize(("double", "tolerance"), [(False, 1e-6), (True, 1e-13)])
-def test_transpose(steady, double, tolerance):
+def test_transpose(steady, double, tolerance, axes):
     with jax.enable_x64(True) if double else contextlib.nullcontext():
-        m, *rest = problem(steady=steady)
+        m, *rest = problem(steady=steady, axes=axes)
         signal = jnp.asarray(np.random.default_rng(2).standard_normal((2, rest[0].phase.shape[0])))
         forward = jax.jit(lambda m: encode_directly(m, *rest))
         back = jax.jit(lambda s: jax.linear_transpose(forward, m)(s)[0])
@@ -77,7 +82,7 @@ def test_transpose(steady, double, tolerance):
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("what", ["k", "time", "position", "detuning", "r2"])
 def test_derivatives_in_every_parameter(what):
-    m, samples, place, detuning, r2 = problem(spins=7, counts=(9, 12), steady=False)
+    m, samples, place, detuning, r2 = problem(spins=7, counts=(9, 12), steady=False, axes=4)
     weights = jnp.asarray(np.random.default_rng(5).standard_normal((2, 21)))
     scale = {"k": 1e-3, "time": 1e-3, "position": 1.0, "detuning": 10.0, "r2": 10.0}[what]
 
@@ -93,7 +98,7 @@ def test_derivatives_in_every_parameter(what):
             moved = Samples(samples.k, time, samples.phase, samples.offsets)
         return (weights * encode_directly(m, moved, **own)).sum()
 
-    shapes = {"k": (21, 3), "time": (21,), "position": (7, 3), "detuning": (7,), "r2": (7,)}
+    shapes = {"k": (21, 4), "time": (21,), "position": (7, 4), "detuning": (7,), "r2": (7,)}
     assert_gradient(loss, jnp.zeros(shapes[what]), tolerance=1e-6, step=1e-5)
 
 

@@ -39,7 +39,7 @@ def after_pulses(
 def precess(spins: Isochromats, m, duration: Pair, moment: Pair):
     """Free precession, relaxation and recovery over a whole period."""
     cycles = wrapped_product(duration, spins.detuning)
-    for axis in range(3):
+    for axis in range(spins.position.shape[1]):
         along = Pair(moment.high[axis], moment.low[axis])
         cycles = cycles + wrapped_product(along, spins.position[:, axis])
     angle = 2 * jnp.pi * wrapped(cycles)

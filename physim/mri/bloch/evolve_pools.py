@@ -15,8 +15,8 @@ from .pool_pulses import play_to_pools, pool_pulse_maps, transverse
 
 def decaying_modes(
     pools: Pools, program: Program
-) -> tuple[Float[Array, "mode 3"], Float[Array, " mode"], Float[Array, " mode"]]:
-    """Place (mm), detuning (Hz) and decay (1/s) of what every read-out sums over.
+) -> tuple[Float[Array, "mode axis"], Float[Array, " mode"], Float[Array, " mode"]]:
+    """What moments count from (mm), detuning (Hz) and decay (1/s) of what every read-out sums over.
 
     Two liquid pools are two modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
     which has no transverse magnetisation, there is one.
@@ -98,7 +98,7 @@ def _across(pools: Pools, field: float) -> Exchange:
 def _precess(pools: Pools, m, duration: Pair, moment: Pair, field: float):
     """Free precession, relaxation, exchange and recovery over a whole period."""
     cycles = wrapped_product(duration, pools.detuning)
-    for axis in range(3):
+    for axis in range(pools.position.shape[1]):
         along = Pair(moment.high[axis], moment.low[axis])
         cycles = cycles + wrapped_product(along, pools.position[:, axis])
     angle = 2 * jnp.pi * wrapped(cycles)

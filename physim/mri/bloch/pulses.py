@@ -24,14 +24,32 @@ def pulse_maps(
     spins: Isochromats, shapes: tuple[PulseShape, ...], integrator: Integrator
 ) -> Float[Array, "pulse 3 4 spin"]:
     """The maps of all pulses, in the order of the shapes and their amplitudes."""
-    made = [
-        jax.lax.map(
-            lambda played, shape=shape: _map(spins, shape, played[0], played[1], integrator),
-            (shape.amplitudes, shape.carriers),
-        )
-        for shape in shapes
-    ]
+    made = [_group_maps(spins, group, integrator) for group in _alike(shapes)]
     return jnp.concatenate(made)
+
+
+def _alike(shapes: tuple[PulseShape, ...]) -> list[list[PulseShape]]:
+    """Neighbours with arrays of the same sizes together: pulses played to moving spins would compile for each of them."""
+    groups: list[list[PulseShape]] = []
+    for shape in shapes:
+        if groups and jax.tree.map(jnp.shape, groups[-1][0]) == jax.tree.map(jnp.shape, shape):
+            groups[-1].append(shape)
+        else:
+            groups.append([shape])
+    return groups
+
+
+def _group_maps(spins: Isochromats, group: list[PulseShape], integrator: Integrator):
+    """The maps of shapes of the same sizes."""
+
+    def of(shape: PulseShape):
+        played = (shape.amplitudes, shape.carriers)
+        return jax.lax.map(lambda one: _map(spins, shape, one[0], one[1], integrator), played)
+
+    if len(group) == 1:
+        return of(group[0])
+    made = jax.lax.map(of, jax.tree.map(lambda *rows: jnp.stack(rows), *group))
+    return made.reshape(-1, *made.shape[2:])
 
 
 def _map(spins: Isochromats, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator):

@@ -29,7 +29,7 @@ class Encoding(eqx.Module):
     def prepared(
         self,
         samples: Samples,
-        position: Float[Array, "spin 3"],
+        position: Float[Array, "spin axis"],
         detuning: Float[Array, " spin"],
         r2: Float[Array, " spin"],
         chunks: int = 1,
@@ -45,7 +45,7 @@ class Encoding(eqx.Module):
         transverse: Float[Array, "2 period spin"],
         sensitivity: Float[Array, "coil 2 spin"],
         samples: Samples,
-        position: Float[Array, "spin 3"],
+        position: Float[Array, "spin axis"],
         detuning: Float[Array, " spin"],
         r2: Float[Array, " spin"],
     ) -> Float[Array, "coil 2 sample"]:
@@ -91,6 +91,11 @@ class Nonuniform(Encoding):
 
     def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """Grids and segments for these spins and samples."""
+        if position.shape[1] != 3:
+            raise InputError(
+                f"phases here depend on {position.shape[1]} functions of position (concomitant fields or free motion), and "
+                "the transform knows x, y and z; write mri.Direct()"
+            )
         if not is_known(samples, position, detuning, r2):
             raise InputError(
                 "Nonuniform() has to look at the spins and samples, which are traced here; prepare it outside jit and "
@@ -132,7 +137,8 @@ class Automatic(Encoding):
 
     def prepared(self, samples, position, detuning, r2, chunks=1) -> Encoding:
         """The quicker one."""
-        if not is_known(samples, position, detuning, r2) or not samples.phase.shape[0]:
+        known = is_known(samples, position, detuning, r2)
+        if not known or position.shape[1] != 3 or not samples.phase.shape[0]:
             return Direct()
         found = extremes(samples, position, detuning, r2, chunks)
         if direct_cost(found) < QUICK:

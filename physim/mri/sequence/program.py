@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..bloch.integrators import Integrator
+from ..gradients.system import GradientSystem
+from ..motion.motion import Motion, Still
 
 Real = Float[np.ndarray | Array, "..."]
 
@@ -46,7 +48,7 @@ class PulseShape(eqx.Module):
 
     step: Float[np.ndarray | Array, " step"]
     b1: Float[np.ndarray | Array, "step node 2"]
-    rate: Float[np.ndarray | Array, "step node 3"]
+    rate: Float[np.ndarray | Array, "step node axis"]
     amplitudes: Float[np.ndarray | Array, " pulse"]
     carriers: Pair
     duration: Pair
@@ -88,7 +90,10 @@ class Samples(eqx.Module):
 
 
 class Program(eqx.Module):
-    """A sequence for one integrator and field; `mri.compile_sequence` makes it.
+    """A sequence for one integrator, field, gradient system and motion; `mri.compile_sequence` makes it.
+
+    Moments have one number for each function of position of `places`: x, y and z for spins at rest and gradients without
+    concomitant fields.
 
     All numbers are traced: `jax.grad` with respect to `program.shapes[0].amplitudes` is the derivative in flip angles,
     and `eqx.tree_at` changes timings without another compilation.
@@ -101,6 +106,13 @@ class Program(eqx.Module):
     samples: Samples
     integrator: Integrator
     field: float = eqx.field(static=True)
+    gradients: GradientSystem = eqx.field(default_factory=GradientSystem)
+    motion: Motion = eqx.field(default_factory=Still)
+
+    def places(self, position: Float[Array, "spin 3"]) -> Float[Array, "spin axis"]:
+        """What moments are multiplied by to give the phase of spins at `position`, mm."""
+        seen, moved = self.gradients.places(position), self.motion.places(position)
+        return jnp.concatenate([seen, moved], axis=1) if moved.shape[1] else seen
 
     @property
     def pulses(self) -> int:

@@ -10,41 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from ..units import RATE_PER_GRADIENT, seconds
+from ..gradients.curve import Curve
+from ..units import RATE_PER_GRADIENT
 from .blocks import AXES, Block, Sequence
 from .events import Gradient
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A piecewise linear function, zero outside its corners: times in ps, rising; two equal times are a jump."""
-
-    times: Int[np.ndarray, " knot"]
-    values: Float[np.ndarray, " knot"]
-
-    def at(self, times, side: str = "right") -> Float[np.ndarray, "..."]:
-        """The value at `times` (ps); at a jump the limit from a `side`."""
-        index, elapsed, slope = self._place(np.asarray(times), side)
-        return self.values[index] + slope * elapsed
-
-    def integral(self, times) -> Float[np.ndarray, "..."]:
-        """The integral from the first corner to `times` (ps), value times s."""
-        index, elapsed, slope = self._place(np.asarray(times), "right")
-        return self._integrals()[index] + elapsed * (self.values[index] + 0.5 * slope * elapsed)
-
-    def _integrals(self) -> Float[np.ndarray, " knot"]:
-        steps = np.asarray(seconds(np.diff(self.times)))
-        return np.concatenate([[0.0], np.cumsum(0.5 * (self.values[1:] + self.values[:-1]) * steps)])
-
-    def _place(self, times, side):
-        """The corner before each time, seconds since then, and the slope there per second."""
-        index = np.clip(np.searchsorted(self.times, times, side=side) - 1, 0, len(self.times) - 2)
-        length = self.times[index + 1] - self.times[index]
-        change = self.values[index + 1] - self.values[index]
-        slope = np.where(length > 0, change / np.asarray(seconds(np.maximum(length, 1))), 0.0)
-        return index, np.asarray(seconds(times - self.times[index])), slope
 
 
 @dataclass(frozen=True, eq=False)
