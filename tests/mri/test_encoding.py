@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import physim_kernels
 from physim import mri
 from physim.mri.encoding.segments import coefficients_at, time_segments
 from physim.mri.sequence import Pair, Samples
@@ -44,12 +45,12 @@ def summed(m, seen, samples, place, detuning, r2):
 @pytest.mark.parametrize(
     ("axes", "double", "tolerance"),
     [
-        (0, False, 1e-3),
+        pytest.param(0, False, 1e-3, marks=pytest.mark.slow),
         (1, False, 1e-5),
         (2, False, 1e-4),
         (3, False, 1e-3),
         (2, True, 1e-6),
-        (3, True, 1e-10),
+        pytest.param(3, True, 1e-10, marks=pytest.mark.slow),
     ],
 )
 def test_tolerance_is_met(axes, double, tolerance):
@@ -59,6 +60,7 @@ def test_tolerance_is_met(axes, double, tolerance):
         assert nrmse(made, summed(*case)) < tolerance
 
 
+@pytest.mark.slow
 def test_in_phase_spins_meet_the_tolerance_of_their_sum():
     """Spins all alike and k from the middle outwards: each sample within the tolerance of Σ|m|."""
     _, _, samples, place, detuning, r2 = problem(2, counts=(150,))
@@ -71,6 +73,7 @@ def test_in_phase_spins_meet_the_tolerance_of_their_sum():
     assert np.hypot(*off[0]).max() < 1e-4 * np.sqrt(2) * 200
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_transpose():
     m, seen, *rest = problem(2)
@@ -110,7 +113,7 @@ def test_outside_the_plan_is_nan():
         assert np.isnan(encode(*moved)).all()
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-11])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, pytest.param(1e-11, marks=pytest.mark.slow)])
 def test_segments_bound_the_error_of_every_spin(tolerance):
     """Within the rectangle, not only on its edge where the bound is taken."""
     made = time_segments(tolerance, (0.01, 0.05), (-40.0, 80.0), (10.0, 90.0))
@@ -153,15 +156,42 @@ def test_simulate_takes_an_encoding():
     assert np.array_equal(mri.simulate(spins, program, mri.Scanner()), exact)
 
 
-def test_traced_spins_want_a_prepared_encoding():
+def energy(detuning, encoding):
+    """A scalar of the samples of `echo_train` for other detunings."""
     spins, program = echo_train()
+    own = eqx.tree_at(lambda s: s.off_resonance, spins, detuning)
+    return (jnp.abs(mri.simulate(own, program, mri.Scanner(), encoding)) ** 2).sum()
 
-    def loss(detuning, encoding):
-        own = eqx.tree_at(lambda s: s.off_resonance, spins, detuning)
-        return (jnp.abs(mri.simulate(own, program, mri.Scanner(), encoding)) ** 2).sum()
 
+def test_traced_spins_want_a_prepared_encoding():
     with pytest.raises(ValueError, match="prepare_encoding"):
-        jax.grad(loss)(spins.off_resonance, mri.Nonuniform(1e-4))
+        jax.grad(energy)(echo_train()[0].off_resonance, mri.Nonuniform(1e-4))
+
+
+@pytest.mark.slow
+def test_gradient_by_a_prepared_encoding():
+    spins, program = echo_train()
     ready = mri.prepare_encoding(mri.Nonuniform(1e-5), spins, program)
-    fast = jax.grad(loss)(spins.off_resonance, ready)
-    assert nrmse(fast, jax.grad(loss)(spins.off_resonance, mri.Automatic())) < 1e-4
+    fast = jax.grad(energy)(spins.off_resonance, ready)
+    assert nrmse(fast, jax.grad(energy)(spins.off_resonance, mri.Automatic())) < 1e-4
+
+
+def test_kernels_are_live():
+    """A kernel that does not compile leaves a reference thousands of times slower, which no other test would notice."""
+    for name in ("spread", "interpolate"):
+        for precision in (np.float32, np.float64):
+            assert physim_kernels.ensure(name, precision) is not None
+
+
+def test_automatic_chooses_by_cost():
+    _, _, samples, place, detuning, r2 = problem(2, counts=(90,))
+    few = mri.Automatic().prepared(samples, place, detuning, r2)
+    assert isinstance(few, mri.Direct)
+    many = lambda a: jnp.broadcast_to(a[:, None], (200, 1000, *a.shape[1:])).reshape(-1, *a.shape[1:])
+    again = np.tile(np.arange(90), 200)
+    cut = lambda pair: Pair.of(pair.value[again])
+    long = Samples(cut(samples.k), cut(samples.time), np.zeros(18000), np.array([0, 18000], np.int32))
+    spins = many(place), many(detuning), many(r2)
+    assert not isinstance(mri.Automatic().prepared(long, *spins), mri.Direct)
+    # So many chunks repeat the transforms so often that the sum is quicker.
+    assert isinstance(mri.Automatic().prepared(long, *spins, chunks=10**6), mri.Direct)

@@ -26,7 +26,10 @@ def problem(shape, samples=90):
 
 
 @pytest.mark.parametrize("shape", [(20, 1, 1), (16, 15, 1), (1, 9, 8), (7, 8, 6)])
-@pytest.mark.parametrize(("double", "tolerance"), [(False, 1e-3), (False, 1e-6), (True, 1e-12)])
+@pytest.mark.parametrize(
+    ("double", "tolerance"),
+    [(False, 1e-3), (False, 1e-6), pytest.param(True, 1e-12, marks=pytest.mark.slow)],
+)
 def test_samples_and_adjoint_meet_the_tolerance(shape, double, tolerance):
     with jax.enable_x64(True) if double else contextlib.nullcontext():
         image, grid, k, matrix = problem(shape)

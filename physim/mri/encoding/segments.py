@@ -48,13 +48,25 @@ def time_segments(
     """
     length = times[1] - times[0]
     decay, turn = length * (r2[1] - r2[0]), np.pi * length * (detuning[1] - detuning[0])
-    for count in _counts(decay, turn):
+
+    def within(count: int) -> Segments | None:
         table = _coefficients(count, tolerance, decay, turn)
         error = _error(table, decay, turn)
-        if error <= tolerance:
-            step = length / max(count - 1, 1)
-            return Segments(times[0], length, step, (detuning[0] + detuning[1]) / 2, r2[0], table, error)
-    return None
+        step = length / max(count - 1, 1)
+        made = Segments(times[0], length, step, (detuning[0] + detuning[1]) / 2, r2[0], table, error)
+        return made if error <= tolerance else None
+
+    return within(1) or _fewest(within, max(2, int(turn / np.pi)), MOST)
+
+
+def _fewest(within, low: int, high: int) -> Segments | None:
+    """By halving: of the lowest number of segments that does, as far as more of them do better."""
+    best = within(high) if low <= high else None
+    while best is not None and low < high:
+        middle = (low + high) // 2
+        made = within(middle)
+        best, low, high = (made, low, middle) if made else (best, middle + 1, high)
+    return best
 
 
 def coefficients_at(
@@ -67,11 +79,6 @@ def coefficients_at(
         total = total + now[:, None] * row
         before, now = now, 2 * place * now - before
     return total
-
-
-def _counts(decay: float, turn: float):
-    """Numbers of segments worth a try: one, then from just below the cycles that the spins spread over."""
-    return [1, *range(max(2, int(turn / np.pi)), MOST + 1)]
 
 
 def _edge(decay: float, turn: float, density: int) -> np.ndarray:
