@@ -37,13 +37,14 @@ class Lines:
 class Acquisition:
     """What was measured, and the truth behind it.
 
-    - `raw`: all samples of all coils. - `truth`: noise-free signal. - `maps`: true sensitivities.
+    - `raw`: all samples of all coils. - `truth`: noise-free signal. - `body`: where tissue is. - `maps`: true sensitivities.
     - `covariance`: of the coils' noise, relative to `deviation` squared, that of a uniform coil's image.
     """
 
     raw: mri.KSpace
     lines: Lines
     truth: Float[np.ndarray, "x y z"]
+    body: Bool[np.ndarray, "x y z"]
     maps: Complex[np.ndarray, "coil x y z"]
     covariance: Complex[np.ndarray, "coil coil"]
     deviation: float
@@ -53,6 +54,11 @@ class Acquisition:
     def grid(self) -> Grid:
         """Of the images."""
         return self.raw.grid
+
+    @property
+    def seen(self) -> Complex[np.ndarray, "coil x y z"]:
+        """Sensitivities where tissue is, 0 in air: wires beside the head's box would outweigh everything."""
+        return np.where(self.body, self.maps, np.zeros((), self.maps.dtype))
 
     @property
     def samples(self) -> Complex[np.ndarray, "coil kx ky kz"]:
@@ -83,6 +89,7 @@ def acquire(
         raw=raw,
         lines=choose_lines(recipe.sampling, raw.grid.shape[1], named_key(key, "sampling")),
         truth=np.asarray(mri.signal_map(patient, sequence, scanner)),
+        body=np.asarray(patient.fraction("air")) < 1,
         maps=np.asarray(mri.sensitivity_maps(receive, raw.grid)),
         covariance=np.asarray(covariance.values),
         deviation=float(scanner.image_noise(raw.grid.voxel_volume)),
