@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from physim.mri import reconstruction as methods
 
@@ -36,9 +36,9 @@ def reconstruct_all(recipe: AcceleratedMriRecipe, scan: Acquisition) -> dict[str
     """
     weighted = methods.SensitivityWeighted(scan.maps, scan.covariance)
     plain = methods.FullySampled(weighted)
-    kept = scan.kept
+    kept = jnp.asarray(scan.kept)
     made = {
-        "full": plain.image(scan.samples, scan.grid),
+        "full": plain.image(scan.raw.samples, scan.grid),
         "zero_filled": plain.image(kept, scan.grid),
         recipe.reconstruction.method.replace("-", "_"): _METHODS[recipe.reconstruction.method](
             recipe, scan, kept, weighted
@@ -60,20 +60,20 @@ def errors(
     }
 
 
-Samples = Complex[np.ndarray, "coil kx ky kz"]
+Samples = Complex[Array, "coil kx ky kz"]
 Weighted = methods.SensitivityWeighted
 
 
 def _sense(recipe: AcceleratedMriRecipe, scan: Acquisition, kept: Samples, weighted: Weighted):
     method = methods.Sense(scan.seen, (1, recipe.sampling.acceleration, 1), scan.covariance)
-    return method.image(jnp.asarray(kept), scan.grid)
+    return method.image(kept, scan.grid)
 
 
 def _grappa(recipe: AcceleratedMriRecipe, scan: Acquisition, kept: Samples, weighted: Weighted):
     x, _, z = scan.grid.shape
     block = (x, recipe.sampling.centre_lines, z)
     method = methods.Grappa((1, recipe.sampling.acceleration, 1), block, combination=weighted)
-    return method.image(jnp.asarray(kept), scan.grid)
+    return method.image(kept, scan.grid)
 
 
 def _iterative(recipe: AcceleratedMriRecipe, scan: Acquisition, kept: Samples, weighted: Weighted):
@@ -106,7 +106,7 @@ def _levelled(scan: Acquisition, kept: Samples, method: Callable[[methods.Cartes
     The scalp lies close to the loops; without levelling its voxels set the step and the rest converges slowly
     (Pruessmann et al., Magn. Reson. Med. 46 (2001) 638, on intensity correction).
     """
-    maps = np.asarray(methods.whitened(scan.seen, scan.covariance))
+    maps = np.asarray(methods.whitened(jnp.asarray(scan.seen), scan.covariance))
     shading = np.sqrt(np.sum(np.abs(maps) ** 2, axis=0))
     level = np.where(shading > 0, 1 / np.where(shading > 0, shading, 1), 0).astype(shading.dtype)
     mask = np.ascontiguousarray(np.broadcast_to(scan.lines.acquired[:, None], scan.grid.shape))
