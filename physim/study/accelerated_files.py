@@ -58,7 +58,7 @@ def _write_slices(
     space = EncodingSpace((x, y, 1), (width, depth, height / z))
     limits = EncodingLimits(slice=Limit(0, z - 1, z // 2))
     header = MRDHeader(encodings=(Encoding(encoded=space, limits=limits),), **said)
-    kind = _FASTMRI[recipe.contrast]
+    kind = _FASTMRI[recipe.sequences.contrast]
     write_fastmri(folder / "full.h5", slices, header, acquisition=kind)
     header = MRDHeader(encodings=(_undersampled(recipe, space, limits),), **said)
     write_fastmri(folder / "undersampled.h5", kept, header, mask=acquired, acquisition=kind)
@@ -104,7 +104,7 @@ def _said(
         "te": float(sequence.te),
         "flip_angle": float(getattr(sequence, "flip_angle", np.pi / 2)),
         "sequence_type": type(sequence).__name__,
-        "protocol": f"{recipe.contrast}, synthetic",
+        "protocol": f"{recipe.sequences.contrast}, synthetic",
         "patient_id": patient_id,
         "sex": sex,
     }

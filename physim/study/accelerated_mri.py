@@ -103,7 +103,7 @@ def _details(recipe: AcceleratedMriRecipe, scan: Acquisition, record: Mapping[st
     times = f"TR {1000 * float(scan.sequence.tr):.0f} ms  TE {1000 * float(scan.sequence.te):.0f} ms"
     who = f"{'woman' if record['sex'] == 'F' else 'man'}, {int(record['quantities']['patient.age'])} years"
     return (
-        f"{who}   ·   {recipe.contrast.upper()}  {times}   ·   {record['quantities']['scanner.field']:g} T, "
+        f"{who}   ·   {recipe.sequences.contrast.upper()}  {times}   ·   {record['quantities']['scanner.field']:g} T, "
         f"{recipe.scanner.coils} coils   ·   {len(sampling['acquired'])} of {sampling['lines']} lines, "
         f"{recipe.sampling.pattern}"
     )

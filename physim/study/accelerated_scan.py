@@ -145,7 +145,7 @@ def _body_noise(receive: mri.Loops, patient: Phantom, own: float) -> mri.NoiseCo
 
 
 def _sequence(recipe: AcceleratedMriRecipe) -> mri.SpoiledGradientEcho | mri.SpinEcho:
-    timing = getattr(recipe.sequences, recipe.contrast)
+    timing = getattr(recipe.sequences, recipe.sequences.contrast)
     if isinstance(timing, GradientEcho):
         return mri.SpoiledGradientEcho(timing.tr, timing.te, timing.flip_angle)
     return mri.SpinEcho(timing.tr, timing.te)

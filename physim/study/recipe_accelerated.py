@@ -27,8 +27,11 @@ class ArrayScanner(Section):
 
 
 class Sequences(Section):
-    """Timing of each contrast."""
+    """The contrast, and the timing of each."""
 
+    contrast: Literal["t1w", "t2w", "pd"] = Field(
+        description="spoiled gradient echo with T1 contrast, or spin echo with T2 or proton density contrast"
+    )
     t1w: GradientEcho
     t2w: SpinEcho
     pd: SpinEcho
@@ -58,9 +61,6 @@ class AcceleratedMriRecipe(Recipe):
     kind: Literal["accelerated-mri"] = Field(default="accelerated-mri", description="what is made")  # type: ignore[reportIncompatibleVariableOverride]
     anatomy: Literal["mni152", "procedural"] = Field(  # type: ignore[reportIncompatibleVariableOverride]
         description="the fetched MNI152 atlas, or a brain drawn from scratch"
-    )
-    contrast: Literal["t1w", "t2w", "pd"] = Field(
-        description="spoiled gradient echo with T1 contrast, or spin echo with T2 or proton density contrast"
     )
     grid: Grid
     patient: GliomaPatient

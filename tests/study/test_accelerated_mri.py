@@ -187,7 +187,7 @@ def test_the_same_case_has_the_same_bytes_and_the_next_one_differs(case, tmp_pat
 
 def test_random_lines_and_an_iterative_method(tmp_path):
     asked = SMALL | {
-        "contrast": "t2w",
+        "sequences.contrast": "t2w",
         "sampling.pattern": "random",
         "reconstruction.method": "iterative-sense",
     }
@@ -240,7 +240,7 @@ METHOD = {"reconstruction.method": "iterative-sense"}
         ({"scanner.noise": float("nan")}, "scanner.noise is nan"),
         ({"reconstruction.method": "grappa", "sampling.centre_lines": 8}, "grappa at acceleration 3 learns"),
         ({"reconstruction.method": "magic"}, "reconstruction.method is 'magic'"),
-        ({"contrast": "flair"}, "contrast is 'flair'"),
+        ({"sequences.contrast": "flair"}, "sequences.contrast is 'flair'"),
         ({"sequences.t1w.te": 0.5}, "te is 0.5 s; it must be below tr"),
     ],
 )
