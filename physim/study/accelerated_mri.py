@@ -23,6 +23,7 @@ from .glioma_scan import sequence_record
 from .recipe_accelerated import AcceleratedMriRecipe
 
 _GAIN = 5  # of the error maps on the page
+_OFF_MIDLINE = 8.0  # mm, of the sagittal plane: between the hemispheres there is little but fluid
 
 
 def make(
@@ -92,7 +93,7 @@ def _write_sheet(
         folder / "contact_sheet.png",
         columns,
         patient.grid,
-        np.asarray(scan.grid.centre),
+        np.asarray(scan.grid.centre) + np.array([_OFF_MIDLINE, 0.0, 0.0]),
         heading=f"{recipe.name}   case {index + 1:04d}",
         details=_details(recipe, scan, record),
     )
