@@ -1,11 +1,11 @@
-"""Fully sampled Cartesian k-space as MRD acquisitions, and back."""
+"""Cartesian k-space as MRD acquisitions, all lines or some, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Complex
+from jaxtyping import Bool, Complex
 
 from physim_phantoms import InputError
 from physim_phantoms._checks import require_finite
@@ -23,13 +23,25 @@ _SKIPPED = (
 )
 
 
-def cartesian_acquisitions(kspace: object, *, dwell: float = 1e-5, tr: float = 0.0) -> RawAcquisitions:
+def cartesian_acquisitions(
+    kspace: object,
+    *,
+    acquired: object | None = None,
+    calibration: object | None = None,
+    dwell: float = 1e-5,
+    tr: float = 0.0,
+) -> RawAcquisitions:
     """The lines of k-space `[slice, coil, kx, ky, kz]`, read out along kx, slice by slice; `dwell` and `tr` in s.
 
     K-space is physim's: ascending k, about the middle of the box. The lines are those of an FFT whose origin is voxel
     floor(N/2), as readers of the format assume: what they reconstruct lies voxel on voxel on physim's image.
 
-    Raises `InputError` for another number of axes, an empty array, or NaN.
+    - `acquired`: truth values `[ky, kz]`, which lines were acquired as imaging data; None: all.
+    - `calibration`: truth values `[ky, kz]`, which lines calibrate parallel imaging. Those among `acquired` are flagged
+      as calibration and imaging, others are written too and flagged as calibration alone.
+
+    Raises `InputError` for another number of axes, an empty array, NaN, and lines of another shape or none at all.
+    Good values: `cartesian_acquisitions(kspace, acquired=mask[0], calibration=block[0])`, masks of `[kx, ky, kz]`.
     """
     array = np.asarray(kspace)
     if array.ndim != 5 or array.size == 0 or array.dtype.kind != "c":
@@ -39,16 +51,28 @@ def cartesian_acquisitions(kspace: object, *, dwell: float = 1e-5, tr: float = 0
         )
     require_finite("kspace", array)
     slices, coils, length, lines, partitions = array.shape
+    imaging = _line_mask("acquired", acquired, (lines, partitions), True)
+    calibrating = _line_mask("calibration", calibration, (lines, partitions), False)
+    if not np.any(imaging | calibrating):
+        raise InputError("acquired has no line; the file would be empty: set those that were acquired")
     turned = to_fft_centre(array, (2, 3, 4)).transpose(0, 4, 3, 1, 2)
-    place = np.indices((slices, partitions, lines)).reshape(3, -1)
-    last = (place[1] == partitions - 1) & (place[2] == lines - 1)
-    flags = np.where(last, int(AcquisitionFlag.LAST_IN_SLICE), 0)
+    step_2, step_1 = np.nonzero((imaging | calibrating).T)
+    kept = turned[:, step_2, step_1]
+    flags = np.where(calibrating, int(AcquisitionFlag.IS_PARALLEL_CALIBRATION), 0)
+    flags[calibrating & imaging] = int(AcquisitionFlag.IS_PARALLEL_CALIBRATION_AND_IMAGING)
+    flags = flags[step_1, step_2]
+    flags[-1] |= int(AcquisitionFlag.LAST_IN_SLICE)
+    flags = np.tile(flags, slices)
     flags[-1] |= int(AcquisitionFlag.LAST_IN_MEASUREMENT)
     return RawAcquisitions(
-        samples=turned.reshape(-1, coils, length),
-        counters=Counters(kspace_encode_step_1=place[2], kspace_encode_step_2=place[1], slice=place[0]),
+        samples=kept.reshape(-1, coils, length),
+        counters=Counters(
+            kspace_encode_step_1=np.tile(step_1, slices),
+            kspace_encode_step_2=np.tile(step_2, slices),
+            slice=np.repeat(np.arange(slices), len(step_1)),
+        ),
         dwell=dwell,
-        time=tr * np.arange(place.shape[1]),
+        time=tr * np.arange(slices * len(step_1)),
         flags=flags.astype(np.uint64),
     )
 
@@ -76,6 +100,19 @@ def cartesian_kspace(
     kspace = np.zeros((unique[:, 0].max() + 1, matrix[1], matrix[2], *lines.shape[1:]), np.complex64)
     kspace[tuple(unique.T)] = mean
     return from_fft_centre(np.ascontiguousarray(kspace.transpose(0, 3, 4, 1, 2)), (2, 3, 4))
+
+
+def _line_mask(
+    name: str, given: object | None, shape: tuple[int, int], otherwise: bool
+) -> Bool[np.ndarray, "ky kz"]:
+    if given is None:
+        return np.full(shape, otherwise)
+    array = np.asarray(given)
+    if array.shape != shape or array.dtype != bool:
+        raise InputError(
+            f"{name} is {array.dtype} of shape {array.shape}; it must be truth values [ky, kz] of shape {shape}"
+        )
+    return array
 
 
 def _wanted(batch: RawAcquisitions, encoding: int) -> np.ndarray:

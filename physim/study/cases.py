@@ -14,6 +14,7 @@ from physim_phantoms import InputError
 
 from .recipe import (
     AbdomenDualEnergyRecipe,
+    AcceleratedMriRecipe,
     ChestCtRecipe,
     ChestRadiographRecipe,
     GliomaRecipe,
@@ -60,6 +61,7 @@ def make_case(
 
 # Where each kind is made; imported when it is asked for.
 _MAKERS: Mapping[type[Recipe], str] = {
+    AcceleratedMriRecipe: "accelerated_mri",
     GliomaRecipe: "glioma",
     HeadCtRecipe: "head_ct",
     ChestCtRecipe: "chest_ct",

@@ -62,7 +62,7 @@ def examine(
         image = digitised(np.asarray(mri.reconstruct(raw)))
         title = "T1 + Gd" if name == "t1w" and agent > 0 else _TITLES[name]
         series = _series(name, title, number, sequence, numbers["scanner.field"])
-        made[name] = Contrast(title, image, raw, series, _record(sequence))
+        made[name] = Contrast(title, image, raw, series, sequence_record(sequence))
     return made
 
 
@@ -110,7 +110,7 @@ def _series(name: str, title: str, number: int, sequence: Any, field: float) -> 
     )
 
 
-def _record(sequence: Any) -> dict[str, Any]:
+def sequence_record(sequence: Any) -> dict[str, Any]:
     """Type and numbers of a sequence, s and rad."""
     names = ("tr", "te", "ti", "flip_angle")
     numbers = {name: float(getattr(sequence, name)) for name in names if hasattr(sequence, name)}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from physim_phantoms import InputError
 from physim_phantoms._checks import suggest
 
+from .recipe_accelerated import AcceleratedMriRecipe as AcceleratedMriRecipe
 from .recipe_body_ct import AbdomenDualEnergyRecipe as AbdomenDualEnergyRecipe
 from .recipe_body_ct import ChestCtRecipe as ChestCtRecipe
 from .recipe_body_ct import ChestRadiographRecipe as ChestRadiographRecipe
@@ -25,6 +26,7 @@ from .recipe_qa_ct import QaCtRecipe as QaCtRecipe
 _SHIPPED = Path(__file__).parent / "recipes"
 _KINDS: dict[str, type[Recipe]] = {
     "abdomen-ct-dual-energy": AbdomenDualEnergyRecipe,
+    "accelerated-mri": AcceleratedMriRecipe,
     "brain-glioma-mri": GliomaRecipe,
     "chest-ct": ChestCtRecipe,
     "chest-radiograph": ChestRadiographRecipe,

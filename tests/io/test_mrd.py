@@ -456,3 +456,43 @@ def test_read_outs_that_the_format_cannot_hold(changes, words):
 def test_headers_and_lines_that_make_no_sense(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_only_acquired_lines_are_written_and_those_of_calibration_flagged(tmp_path):
+    rng = np.random.default_rng(3)
+    kspace = (rng.normal(size=(2, 3, 8, 6, 4)) + 1j * rng.normal(size=(2, 3, 8, 6, 4))).astype(np.complex64)
+    acquired = rng.uniform(size=(6, 4)) < 0.5
+    calibration = np.zeros((6, 4), bool)
+    calibration[2:4, 1:3] = True
+    acquired[2, 1], acquired[2, 2] = True, False
+    ours = io.cartesian_acquisitions(kspace, acquired=acquired, calibration=calibration, tr=0.5)
+    space = header((8, 6, 4), (80.0, 60.0, 40.0))
+    _, theirs = opened(io.write_mrd(tmp_path / "a.h5", ours, space))
+    assert len(theirs) == 2 * np.sum(acquired | calibration)
+    whole = io.to_fft_centre(kspace, (2, 3, 4))
+    for n, line in enumerate(theirs):
+        y, z, s = line.idx.kspace_encode_step_1, line.idx.kspace_encode_step_2, line.idx.slice
+        np.testing.assert_array_equal(line.data, whole[s, :, :, y, z])
+        assert line.is_flag_set(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING) == (
+            acquired[y, z] and calibration[y, z]
+        )
+        assert line.is_flag_set(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION) == (
+            calibration[y, z] and not acquired[y, z]
+        )
+        assert line.is_flag_set(ismrmrd.ACQ_LAST_IN_SLICE) == (n in (len(theirs) // 2 - 1, len(theirs) - 1))
+        assert line.is_flag_set(ismrmrd.ACQ_LAST_IN_MEASUREMENT) == (n == len(theirs) - 1)
+        assert line.acquisition_time_stamp == 500 * n
+    np.testing.assert_allclose(io.cartesian_kspace(ours, space), kspace * acquired, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("masks", "said"),
+    [
+        ({"acquired": np.ones((4, 6), bool)}, r"acquired is bool of shape \(4, 6\); it must be truth values"),
+        ({"calibration": np.ones((6, 4))}, "calibration is float64"),
+        ({"acquired": np.zeros((6, 4), bool)}, "acquired has no line"),
+    ],
+)
+def test_masks_of_lines_that_cannot_be_are_refused(masks, said):
+    with pytest.raises(InputError, match=said):
+        io.cartesian_acquisitions(np.zeros((1, 1, 8, 6, 4), np.complex64), **masks)

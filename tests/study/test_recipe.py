@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from physim.study import recipe
 
-NAMES = ["abdomen-ct-dual-energy", "brain-glioma-mri", "chest-ct", "chest-radiograph", "head-ct", "qa-ct"]
+NAMES = [
+    "abdomen-ct-dual-energy",
+    "accelerated-mri",
+    "brain-glioma-mri",
+    "chest-ct",
+    "chest-radiograph",
+    "head-ct",
+    "qa-ct",
+]
 
 
 def test_these_recipes_ship():
