@@ -38,6 +38,7 @@ from .sequence import Trigger as Trigger
 from .sequence import TriggerKind as TriggerKind
 from .sequence import Use as Use
 from .sequence import Waveform as Waveform
+from .sequence import b_matrix as b_matrix
 from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of

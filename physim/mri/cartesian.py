@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int
 
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError
@@ -11,6 +12,7 @@ from .sequence.blocks import Sequence
 from .sequence.trajectory import kspace_of
 
 ON_GRID = 1e-3  # of a step in k
+COUNTERS = ("SLC", "PHS", "ECO", "REP", "SET", "AVG")  # of the labels, those that tell images apart
 
 
 def image_grid(sequence: Sequence) -> Grid:
@@ -31,10 +33,11 @@ def image_grid(sequence: Sequence) -> Grid:
     return Grid(tuple(matrix), tuple(length / n for n, length in zip(matrix, view, strict=True)))  # type: ignore[arg-type]
 
 
-def places(sequence: Sequence, grid: Grid) -> np.ndarray:
-    """For every cell of the matrix, in C order, which sample belongs to it.
+def places(sequence: Sequence, grid: Grid) -> Int[np.ndarray, "image cell"]:
+    """For every image and every cell of the matrix, in C order, which sample belongs to it.
 
-    Raises `ValueError` where a sample lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
+    Read-outs whose counters (`COUNTERS`) differ belong to images of their own: echoes, repetitions, slices. Raises
+    `ValueError` where a sample lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
     """
     steps = kspace_of(sequence) * np.asarray(grid.extent)
     encoded = 3 if grid.shape[2] > 1 else 2
@@ -50,11 +53,27 @@ def places(sequence: Sequence, grid: Grid) -> np.ndarray:
                 "a Cartesian reconstruction needs every sample on a point of its own: check Matrix and FOV"
             )
     cell = np.ravel_multi_index(tuple(index.T), tuple(shape))
-    count = np.bincount(cell, minlength=grid.size)
+    image = images_of(sequence)
+    count = np.bincount(image * grid.size + cell, minlength=(image.max() + 1) * grid.size)
     if np.any(count != 1):
         first = int(np.argmax(count != 1))
+        point = tuple(int(i) for i in np.unravel_index(first % grid.size, grid.shape))
+        which = f" of image {first // grid.size}" if image.max() else ""
         raise InputError(
-            f"point {tuple(int(i) for i in np.unravel_index(first, grid.shape))} of the matrix {grid.shape} has "
-            f"{count[first]} samples; each needs exactly one"
+            f"point {point}{which} of the matrix {grid.shape} has {count[first]} samples; each needs exactly one"
         )
-    return np.argsort(cell)
+    return np.argsort(image * grid.size + cell).reshape(-1, grid.size)
+
+
+def images_of(sequence: Sequence) -> Int[np.ndarray, " sample"]:
+    """The image of every sample: images in the order of their counters, which are those of Pulseq's labels."""
+    now = dict.fromkeys(COUNTERS, 0)
+    found: list[tuple[int, ...]] = []
+    for one in sequence:
+        for kind in ("SET", "INC"):
+            for label in one.labels:
+                if label[0] == kind and label[1] in now:
+                    now[label[1]] = label[2] if kind == "SET" else now[label[1]] + label[2]
+        if one.adc is not None:
+            found += [tuple(now.values())] * one.adc.samples
+    return np.unique(np.array(found, int).reshape(-1, len(COUNTERS)), axis=0, return_inverse=True)[1].ravel()

@@ -24,10 +24,11 @@ class KSpace(eqx.Module):
     """Raw data: k-space samples in ascending k (see `physim.mri.encode`), and the grid of the image they make.
 
     - `samples`: signal of fully relaxed water times mm³; sample n along an axis has k = (n − floor(M/2)) / L cycles/mm.
+      A sequence with several images (echoes, repetitions) gives them along a first axis.
     - `grid`: the acquired image grid.
     """
 
-    samples: Complex[Array, "kx ky kz"]
+    samples: Complex[Array, "*image kx ky kz"]
     grid: Grid
 
     def frequencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,7 +83,8 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         spins = Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field))
-        samples = simulate(spins, sequence, scanner)[0][order].reshape(grid.shape)
+        several = order.shape[:1] if len(order) > 1 else ()
+        samples = simulate(spins, sequence, scanner)[0][order].reshape(*several, *grid.shape)
     else:
         encoding = Cartesian() if encoding is None else encoding
         grid = encoding.grid(patient.grid)
@@ -90,18 +92,18 @@ def scan(
     # The image is sum(S exp) / (V N) with voxel volume V and N samples: white noise shrinks by sqrt(N) / (V N).
     deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
     return KSpace(
-        samples + deviation.astype(samples.real.dtype) * _white(key, grid.shape, samples.real.dtype), grid
+        samples + deviation.astype(samples.real.dtype) * _white(key, samples.shape, samples.real.dtype), grid
     )
 
 
-def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "kx ky kz"]:
+def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "*shape"]:
     """Complex Gaussian numbers whose real and imaginary parts have variance 1."""
     parts = jax.random.normal(key, (2, *shape), dtype)
     return jax.lax.complex(parts[0], parts[1])
 
 
-def reconstruct(raw: KSpace, grid: Grid | None = None) -> Float[Array, "x y z"]:
-    """Magnitude image, on the acquired grid or zero-filled onto a finer one over the same box.
+def reconstruct(raw: KSpace, grid: Grid | None = None) -> Float[Array, "*image x y z"]:
+    """Magnitude image, or several along a first axis, on the acquired grid or zero-filled onto a finer one over the same box.
 
     Zero filling interpolates with the sampling window's own sinc: Gibbs ringing stays, as on a scanner.
     Raises `ValueError` for a grid that covers another box or is coarser than what was acquired.
@@ -109,10 +111,11 @@ def reconstruct(raw: KSpace, grid: Grid | None = None) -> Float[Array, "x y z"]:
     return jnp.abs(reconstruct_complex(raw, grid))
 
 
-def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array, "x y z"]:
+def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array, "*image x y z"]:
     """As `reconstruct`, before the magnitude is taken."""
     require_finite("samples", raw.samples)
-    require_shape("samples", raw.samples, raw.grid.shape)
+    if raw.samples.shape[-3:] != raw.grid.shape:
+        require_shape("samples", raw.samples, raw.grid.shape)
     target = raw.grid if grid is None else grid
     if not _same_box(raw.grid, target) or any(
         n < m for n, m in zip(target.shape, raw.grid.shape, strict=True)
@@ -122,6 +125,8 @@ def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array,
             f"box of {tuple(np.round(raw.grid.extent, 3))} mm with at least {raw.grid.shape} voxels: "
             "write reconstruct(raw, patient.grid)"
         )
+    if raw.samples.ndim > 3:
+        return jax.vmap(lambda samples: decode(samples, raw.grid, target.shape))(raw.samples)
     return decode(raw.samples, raw.grid, target.shape)
 
 

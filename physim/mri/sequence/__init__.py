@@ -4,6 +4,7 @@ from .blocks import Block as Block
 from .blocks import Sequence as Sequence
 from .blocks import block as block
 from .compile import compile_sequence as compile_sequence
+from .diffusion import b_matrix as b_matrix
 from .events import Adc as Adc
 from .events import Rf as Rf
 from .events import Trapezoid as Trapezoid

@@ -19,8 +19,8 @@ def kspace_of(sequence: Sequence) -> Float[np.ndarray, "sample 3"]:
     before the first pulse: nothing says where they lie.
     """
     curve = gradients_of(sequence)
-    middles, starts_at = _states(sequence, curve)
-    times = _sample_times(sequence)
+    middles, starts_at, _ = states(sequence, curve)
+    times = sample_times(sequence)
     index = np.searchsorted(middles, times) - 1
     if np.any(index < 0):
         raise InputError(
@@ -30,9 +30,9 @@ def kspace_of(sequence: Sequence) -> Float[np.ndarray, "sample 3"]:
     return curve.moment(times) - starts_at[index]
 
 
-def _states(sequence: Sequence, curve: Gradients):
-    """Middles of the pulses that set or turn k (ps), and the moment from which k counts after each."""
-    middles, begins = [], []
+def states(sequence: Sequence, curve: Gradients):
+    """Middles of the pulses that set or turn k (ps), the moment from which k counts after each, and which ones set it."""
+    middles, begins, sets = [], [], []
     counted = np.zeros(3)
     for start, one in zip(sequence.starts(), sequence, strict=False):
         if one.rf is None or (effect := _effect(one.rf)) is Use.OTHER:
@@ -42,7 +42,8 @@ def _states(sequence: Sequence, curve: Gradients):
         counted = moment if effect is Use.EXCITATION else 2 * moment - counted
         middles.append(middle)
         begins.append(counted)
-    return np.array(middles, np.int64), np.array(begins).reshape(-1, 3)
+        sets.append(effect is Use.EXCITATION)
+    return np.array(middles, np.int64), np.array(begins).reshape(-1, 3), np.array(sets, bool)
 
 
 def _effect(rf: Rf) -> Use:
@@ -62,7 +63,8 @@ def _flip(rf: Rf) -> float:
     return float(2 * np.pi * abs(rf.amplitude) * np.hypot(*area))
 
 
-def _sample_times(sequence: Sequence) -> Float[np.ndarray, " sample"]:
+def sample_times(sequence: Sequence) -> Float[np.ndarray, " sample"]:
+    """When each sample is read, ps."""
     times = [
         start + one.adc.delay + one.adc.times()
         for start, one in zip(sequence.starts(), sequence, strict=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence as Several
 from dataclasses import replace
-from typing import Any
 
-from ..sequence.blocks import Block, Sequence, block
-from ..units import picoseconds
-from .limits import Limits
+from ..sequence.blocks import Block, Sequence
+from ..units import picoseconds, seconds
+from .gradient_echo import described
+from .limits import Limits, dwell_time
 from .lines import Slice, Whole, excitation, phase_steps, read_line, require_matrix, thickness
-from .timing import wait
+from .repetition import Lobes, Readout
+from .timing import lateness, wait
 
 
 def echo_planar(
@@ -33,45 +34,51 @@ def echo_planar(
     """
     (columns, lines), (width, height) = require_matrix(matrix, field_of_view)
     pulse = excitation(region, flip_angle, limits)
-    line = read_line(columns, width, dwell, limits)
-    first = phase_steps(lines, height)[0]
-    slots = [abs(line.prephasing), abs(first), abs(pulse.rephasing)]
-    encoding = max(limits.moment(moment).end for moment in slots)
-    made: dict[str, Any] = {
-        "gx": limits.moment(line.prephasing, encoding),
-        "gy": limits.moment(first, encoding),
-    }
-    if pulse.gradient is not None:
-        made["gz"] = limits.moment(pulse.rephasing, encoding)
-    train = _train(line, lines, height, columns, width, limits)
-    one = train[0].duration + (train[1].duration if lines > 1 else 0)
-    shortest = pulse.after_centre + encoding + (lines // 2) * one + line.echo
-    pause = wait(0 if te is None else picoseconds(te) - shortest, "te")
-    definitions = {
-        "Name": "EchoPlanar",
-        "Matrix": (columns, lines),
-        "FOV": (width, height),
-        "TE": te,
-        **thickness(region),
-    }
-    return Sequence([block(rf=pulse.rf, gz=pulse.gradient), block(**made), pause, *train], definitions)
+    time = 0 if te is None else picoseconds(te) - pulse.after_centre
+    train = echo_train((columns, lines), (width, height), dwell, time, limits)
+    lobes = Lobes(limits)
+    moments = (train.before[0], train.before[1], pulse.rephasing)
+    encoding = lobes.length(moments)
+    shortest = pulse.after_centre + encoding + train.echo
+    pause = wait(0 if te is None else picoseconds(te) - shortest, "te", limits)
+    te = float(seconds(shortest + pause.duration))
+    definitions = described("EchoPlanar", (columns, lines), (width, height), te) | thickness(region)
+    return Sequence([pulse.play(), lobes.block(moments, encoding), pause, *train.blocks], definitions)
+
+
+def echo_train(matrix, field_of_view, dwell: float, time: int, limits: Limits) -> Readout:
+    """Lines there and back, whose k = 0 can be read `time` ps after a block began that lies on the raster."""
+    (columns, lines), (width, height) = matrix, field_of_view
+    length = dwell_time(columns, dwell, limits)
+    middle = _sample_at_zero(columns, lines) * length + length // 2
+    line = read_line(columns, width, dwell, limits, lateness(time - middle, limits))
+    blocks = _train(line, lines, height, columns, width, limits)
+    one = blocks[0].duration + (blocks[1].duration if lines > 1 else 0)
+    echo = (lines // 2) * one + line.adc.delay + middle
+    before = (line.prephasing, float(phase_steps(lines, height)[0]), 0.0)
+    return Readout(tuple(blocks), before, (0.0, 0.0, 0.0), echo)
+
+
+def _sample_at_zero(columns: int, lines: int) -> int:
+    """Which sample of the central line lies at k = 0: going back it is another one."""
+    return columns // 2 if (lines // 2) % 2 == 0 else columns - 1 - columns // 2
 
 
 def _train(line, lines: int, height: float, columns: int, width: float, limits: Limits) -> list[Block]:
     """Lines there and back; going back, the samples must fall on the same places in k."""
-    there = block(gx=line.gradient, adc=line.adc)
-    gradient = replace(line.gradient, amplitude=-line.gradient.amplitude)
-    back = block(gx=gradient, adc=line.adc)
+    end = line.gradient.end
+    there = Block(end, gx=line.gradient, adc=line.adc)
+    back = Block(end, gx=replace(line.gradient, amplitude=-line.gradient.amplitude), adc=line.adc)
     correction = _shift(line, columns, width)
-    length = max(limits.moment(moment).end for moment in (1 / height, correction))
-    blip = limits.moment(1 / height, length)
-    turned = limits.moment(correction, length) if abs(correction) > 1e-12 else None
-    undone = replace(turned, amplitude=-turned.amplitude) if turned is not None else None
+    lobes = Lobes(limits)
+    moments = (correction if abs(correction) > 1e-12 else 0.0, 1 / height, 0.0)
+    length = lobes.length(moments)
+    turns = [lobes.block((sign * moments[0], moments[1], 0.0), length) for sign in (1.0, -1.0)]
     blocks: list[Block] = []
     for number in range(lines):
         blocks.append(there if number % 2 == 0 else back)
         if number + 1 < lines:
-            blocks.append(block(gx=turned if number % 2 == 0 else undone, gy=blip))
+            blocks.append(turns[number % 2])
     return blocks
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from ..sequence.blocks import Sequence, block
+from physim_phantoms._checks import InputError
+
+from ..sequence.blocks import Block, Sequence, block
 from ..sequence.events import Adc, Rf, Use
-from ..units import picoseconds
+from ..units import MICROSECOND
 from .limits import Limits, dwell_time
+from .lines import without_gradient
 from .pulses import hard_pulse
-from .timing import wait
+from .timing import require_raster, wait
 
 
 def free_induction_decay(
@@ -37,15 +41,21 @@ def spin_echo_train(
 ) -> Sequence:
     """Carr-Purcell-Meiboom-Gill: 90°ₓ, then 180°ᵧ pulses `echo_spacing` s apart, a read-out about each echo, no gradients.
 
-    Times count between the middles of the pulses. Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
+    Times count between the middles of the pulses; the spacing is a multiple of 20 µs. Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
     """
-    first = hard_pulse(excitation)
-    second = hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING)
+    spacing = require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
+    first = without_gradient(hard_pulse(excitation), limits)
+    second = without_gradient(
+        hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING), limits
+    )
     adc = Adc(samples, dwell_time(samples, dwell, limits))
-    half = picoseconds(echo_spacing / 2)
-    before = wait(half - (first.duration - first.centre) - second.centre, "echo_spacing")
-    around = half - (second.duration - second.centre) - adc.end // 2
-    after = wait(around, "echo_spacing")
-    last = wait(half - (adc.end - adc.end // 2) - second.centre, "echo_spacing")
-    train = [block(rf=second, raster=1), after, block(adc=adc, raster=1), last] * echoes
-    return Sequence([block(rf=first, raster=1), before, *train])
+    before = wait(spacing // 2 - first.after_centre - second.before_centre, "echo_spacing", limits)
+    delay = spacing // 2 - second.after_centre - adc.end // 2
+    around = wait(spacing - second.duration, "echo_spacing", limits)
+    if delay < 0:
+        raise InputError(
+            f"echo_spacing is too short by {-delay / 5e8:.4g} ms for {samples} samples and the pulses; raise echo_spacing"
+        )
+    late = round(delay / MICROSECOND) * MICROSECOND
+    read = Block(around.duration, adc=replace(adc, delay=late))
+    return Sequence([first.play(), before, *[second.play(), read] * echoes])

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence as Several
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from ..sequence.blocks import Block, Sequence, block
-from ..sequence.events import Trapezoid
+from ..sequence.blocks import Block, Sequence
 from ..units import picoseconds
 from .limits import Limits
 from .lines import (
@@ -23,8 +18,10 @@ from .lines import (
     read_line,
     require_matrix,
     thickness,
+    to_echo,
 )
-from .timing import wait
+from .repetition import Lobes, Readout, gradient_echoes, spoiling_phases
+from .timing import lateness, require_raster, wait
 
 
 def spoiled_gradient_echo(
@@ -48,26 +45,24 @@ def spoiled_gradient_echo(
     - `spoiling`: cycles across a voxel along x behind each line. - `dummies`: repetitions without read-out before the first.
 
     Source: Zur, Wood and Neuringer, Magn. Reson. Med. 21 (1991) 251, for the phases. Raises `ValueError` where the times
-    are too short or a gradient is beyond the limits.
+    are too short, TR is no multiple of 10 µs, or a gradient is beyond the limits.
 
     Good values: `spoiled_gradient_echo((256, 256), (220.0, 220.0), region=Slice(3.0))`.
     """
     (columns, lines), (width, height) = require_matrix(matrix, field_of_view)
     pulse = excitation(region, flip_angle, limits)
-    line = read_line(columns, width, dwell, limits)
-    spoiler = limits.moment(spoiling * columns / width)
+    line = line_for(columns, width, dwell, picoseconds(te) - pulse.after_centre, limits)
+    spoiler = spoiling * columns / width
     steps = phase_steps(lines, height)
-    numbers = np.arange(dummies + lines)
-    phases = rf_spoiling * numbers * (numbers + 1) / 2
-    blocks: list[Block] = []
-    for number, phase in enumerate(np.mod(phases, 2 * np.pi)):
-        step = steps[max(0, number - dummies)]
-        blocks += _repetition(
-            pulse, line, step, steps, float(phase), number >= dummies, (spoiler, tr, te), limits
-        )
+    readouts = [cartesian(line, (step, 0.0), (spoiler, -step, 0.0)) for step in steps]
+    readouts = [readouts[0]] * dummies + readouts
+    count = dummies + lines
+    reads = [number >= dummies for number in range(count)]
+    phases = spoiling_phases(count, rf_spoiling).tolist()
+    blocks = gradient_echoes([pulse] * count, phases, readouts, reads, te, tr, limits)
     return Sequence(
         blocks,
-        _definitions("SpoiledGradientEcho", (columns, lines), (width, height), te, tr) | thickness(region),
+        described("SpoiledGradientEcho", (columns, lines), (width, height), te, tr) | thickness(region),
     )
 
 
@@ -88,88 +83,56 @@ def balanced_ssfp(
     Every gradient is undone before the next pulse. `half_pulse` begins with half the flip angle half a TR before the first
     pulse, which shortens the approach to steady state. Source: Deimling and Heid, Proc. SMR (1994) 495.
 
-    - `matrix`, `field_of_view` (mm): along x and y. - `flip_angle`: rad. - `tr`: s.
+    - `matrix`, `field_of_view` (mm): along x and y. - `flip_angle`: rad. - `tr`: s, a multiple of 20 µs.
 
     Good values: `balanced_ssfp((128, 128), (256.0, 256.0), region=Slice(5.0), tr=6e-3, dummies=20)`.
     """
     (columns, lines), (width, height) = require_matrix(matrix, field_of_view)
+    require_raster("tr", tr, 2 * limits.raster)
     pulse = excitation(region, flip_angle, limits)
-    line = read_line(columns, width, dwell, limits)
-    steps = phase_steps(lines, height)
+    line = line_for(columns, width, dwell, picoseconds(tr / 2) - pulse.after_centre, limits)
+    readouts = [
+        cartesian(line, (step, 0.0), (line.rewinding, -step, pulse.rephasing))
+        for step in phase_steps(lines, height)
+    ]
+    readouts = [readouts[0]] * dummies + readouts
+    count = dummies + lines
+    phases = [math.pi * ((number + half_pulse) % 2) for number in range(count)]
+    reads = [number >= dummies for number in range(count)]
     blocks = _half(pulse, tr, limits) if half_pulse else []
-    for number in range(dummies + lines):
-        step = steps[max(0, number - dummies)]
-        phase = math.pi * ((number + half_pulse) % 2)
-        blocks += _repetition(pulse, line, step, steps, phase, number >= dummies, (None, tr, tr / 2), limits)
+    blocks += gradient_echoes([pulse] * count, phases, readouts, reads, tr / 2, tr, limits)
     return Sequence(
         blocks,
-        _definitions("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr) | thickness(region),
+        described("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr) | thickness(region),
     )
+
+
+def line_for(samples: int, field_of_view: float, dwell: float, time: int, limits: Limits) -> Line:
+    """A line whose k = 0 can be read `time` ps after a block began that lies on the raster."""
+    late = lateness(time - to_echo(samples, dwell, limits), limits)
+    return read_line(samples, field_of_view, dwell, limits, late)
+
+
+def cartesian(line: Line, steps: tuple[float, float], after) -> Readout:
+    """One line with its phase encoding along y and z (cycles/mm)."""
+    gradient, adc = line.gradient, line.adc
+    played = Block(gradient.end, gx=gradient, adc=adc)
+    return Readout((played,), (line.prephasing, *steps), after, line.echo)
 
 
 def _half(pulse: Excitation, tr: float, limits: Limits) -> list[Block]:
     """Half the flip angle, its slice rewound, half a TR before the first pulse."""
-    rf = replace(pulse.rf, amplitude=pulse.rf.amplitude / 2)
-    blocks = [block(rf=rf, gz=pulse.gradient)]
-    spent = pulse.after_centre + pulse.before_centre
+    blocks = [pulse.play(scale=0.5)]
     if pulse.gradient is not None:
         # Both sides of the pulse are undone here: the next one dephases its first half anew.
-        rephaser = limits.moment(pulse.rephasing)
-        winder = limits.moment(pulse.rephasing)
-        blocks += [block(gz=rephaser), block(gz=winder)]
-        spent += rephaser.end + winder.end
-    return [*blocks, wait(picoseconds(tr / 2) - spent, "tr")]
-
-
-def _repetition(
-    pulse: Excitation, line: Line, step: float, steps, phase: float, reads: bool, timing, limits: Limits
-) -> list[Block]:
-    """Pulse, encoding, line, rewinding (with a spoiler, or balanced), and the pauses that make TE and TR."""
-    spoiler, tr, te = timing
-    longest = max(abs(steps.min()), abs(steps.max()))
-    slots = [abs(line.prephasing), abs(pulse.rephasing), longest]
-    encoding = max(limits.moment(moment).end for moment in slots)
-    rf = replace(pulse.rf, phase_offset=phase)
-    adc = replace(line.adc, phase_offset=phase) if reads else None
-    made: dict[str, Any] = {
-        "gx": limits.moment(line.prephasing, encoding),
-        "gy": limits.moment(step, encoding),
-    }
-    if pulse.gradient is not None:
-        made["gz"] = limits.moment(pulse.rephasing, encoding)
-    before = wait(picoseconds(te) - pulse.after_centre - encoding - line.echo, "te")
-    ending = _ending(pulse, line, step, spoiler, longest, limits)
-    blocks = [
-        block(rf=rf, gz=pulse.gradient),
-        block(**made),
-        before,
-        block(gx=line.gradient, adc=adc),
-        ending,
-    ]
+        lobes = Lobes(limits)
+        winder = lobes.block((0.0, 0.0, pulse.rephasing), lobes.length(pulse.rephasing))
+        blocks += [winder, winder]
     spent = sum(one.duration for one in blocks)
-    return [*blocks, wait(picoseconds(tr) - spent, "tr")]
+    return [*blocks, wait(picoseconds(tr / 2) - spent, "tr", limits)]
 
 
-def _ending(
-    pulse: Excitation, line: Line, step: float, spoiler: Trapezoid | None, longest: float, limits: Limits
-):
-    """The phase encoding undone, and either a spoiler or everything else undone too."""
-    if spoiler is not None:
-        length = max(spoiler.end, limits.moment(longest).end)
-        return block(gx=spoiler, gy=limits.moment(-step, length))
-    undoing = [abs(line.rewinding), abs(pulse.rephasing), longest]
-    length = max(limits.moment(moment).end for moment in undoing)
-    made: dict[str, Any] = {"gx": limits.moment(line.rewinding, length), "gy": limits.moment(-step, length)}
-    if pulse.gradient is not None:
-        made["gz"] = limits.moment(pulse.rephasing, length)
-    return block(**made)
-
-
-def _definitions(name: str, matrix, field_of_view, te: float, tr: float) -> dict[str, object]:
-    return {
-        "Name": name,
-        "Matrix": tuple(matrix),
-        "FOV": tuple(field_of_view),
-        "TE": te,
-        "TR": tr,
-    }
+def described(name: str, matrix, field_of_view, te: float, tr: float | None = None) -> dict[str, object]:
+    """The definitions by which an image knows its matrix, field of view (mm) and times (s)."""
+    made: dict[str, object] = {"Name": name, "Matrix": tuple(matrix), "FOV": tuple(field_of_view), "TE": te}
+    return made if tr is None else {**made, "TR": tr}
