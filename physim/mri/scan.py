@@ -89,11 +89,18 @@ def scan(
         encoding = Cartesian() if encoding is None else encoding
         grid = encoding.grid(patient.grid)
         samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
-    # The image is sum(S exp) / (V N) with voxel volume V and N samples: white noise shrinks by sqrt(N) / (V N).
-    deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
-    return KSpace(
-        samples + deviation.astype(samples.real.dtype) * _white(key, samples.shape, samples.real.dtype), grid
-    )
+    return noisy(KSpace(samples, grid), scanner, key)
+
+
+def noisy(raw: KSpace, scanner: Scanner, key: PRNGKeyArray) -> KSpace:
+    """Raw data with the noise that the scanner has in an image of them.
+
+    The image is Σ S exp / (V N) with voxel volume V and N samples: white noise shrinks by √N / (V N).
+    """
+    dtype = raw.samples.real.dtype
+    volume = raw.grid.voxel_volume
+    deviation = scanner.image_noise(volume) * volume * np.sqrt(raw.grid.size)
+    return KSpace(raw.samples + deviation.astype(dtype) * _white(key, raw.samples.shape, dtype), raw.grid)
 
 
 def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "*shape"]:

@@ -52,7 +52,7 @@ def spoiled_gradient_echo(
     (columns, lines), (width, height) = require_matrix(matrix, field_of_view)
     pulse = excitation(region, flip_angle, limits)
     line = line_for(columns, width, dwell, picoseconds(te) - pulse.after_centre, limits)
-    spoiler = spoiling * columns / width
+    spoiler = spoiling * columns / width + line.rewinding
     steps = phase_steps(lines, height)
     readouts = [cartesian(line, (step, 0.0), (spoiler, -step, 0.0)) for step in steps]
     readouts = [readouts[0]] * dummies + readouts

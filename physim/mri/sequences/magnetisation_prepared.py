@@ -48,7 +48,7 @@ def magnetisation_prepared_gradient_echo(
     (columns, lines, partitions), view = require_matrix(matrix, field_of_view, 3)
     pulse = excitation(region, flip_angle, limits)
     line = line_for(columns, view[0], dwell, picoseconds(te) - pulse.after_centre, limits)
-    spoiler = spoiling * columns / view[0]
+    spoiler = spoiling * columns / view[0] + line.rewinding
     to_centre = (partitions // 2) * require_raster("echo_spacing", echo_spacing, limits.raster)
     ahead = Inversion(ti, inversion).blocks(to_centre + pulse.before_centre, limits)
     depths = phase_steps(partitions, view[2]).tolist()

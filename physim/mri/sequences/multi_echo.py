@@ -70,7 +70,7 @@ def multi_echo_gradient_echo(
     times = _times(echo_times, limits)
     pulse = excitation(region, flip_angle, limits)
     line = line_for(columns, width, dwell, times[0] - pulse.after_centre, limits)
-    spoiler, steps = spoiling * columns / width, phase_steps(lines, height).tolist()
+    spoiler, steps = spoiling * columns / width + line.rewinding, phase_steps(lines, height).tolist()
     echoes = _echoes(line, times, limits)
     if flow is None:
         readouts = [
