@@ -4,15 +4,40 @@
 equations of ideal sequences, which make an image of a whole patient in a moment.
 """
 
+from . import maps as maps
+from . import reconstruction as reconstruction
 from . import sequences as sequences
 from .bloch import FourthOrder as FourthOrder
 from .bloch import Midpoint as Midpoint
+from .coils import DielectricSphere as DielectricSphere
+from .coils import Loops as Loops
+from .coils import Maps as Maps
+from .coils import NoiseCovariance as NoiseCovariance
+from .coils import NominalTransmit as NominalTransmit
+from .coils import Receive as Receive
+from .coils import Transmit as Transmit
+from .coils import TransmitLoops as TransmitLoops
+from .coils import TransmitMap as TransmitMap
+from .coils import Uncorrelated as Uncorrelated
+from .coils import Uniform as Uniform
+from .coils import birdcage as birdcage
+from .coils import body_array as body_array
+from .coils import body_noise as body_noise
+from .coils import head_array as head_array
+from .coils import sensitivity_maps as sensitivity_maps
 from .contrasts import Contrast as Contrast
 from .contrasts import InversionRecovery as InversionRecovery
 from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encoding import Nufft as Nufft
+from .main_field import FieldMap as FieldMap
+from .main_field import Homogeneous as Homogeneous
+from .main_field import Shim as Shim
+from .main_field import SusceptibilityField as SusceptibilityField
+from .main_field import susceptibility_field as susceptibility_field
+from .patient_spins import spins_in as spins_in
 from .plot import plot as plot
 from .pulseq import CheckSignature as CheckSignature
 from .pulseq import IgnoreSignature as IgnoreSignature
@@ -44,4 +69,6 @@ from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
 from .simulate import magnetisation as magnetisation
 from .simulate import simulate as simulate
+from .spikes import Spikes as Spikes
+from .spikes import SpikesAt as SpikesAt
 from .spins import Isochromats as Isochromats

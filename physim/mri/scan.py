@@ -12,24 +12,29 @@ from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
 
 from .cartesian import image_grid, places
+from .coils.covariance import coloured_noise
+from .coils.receive import sensitivity_maps
 from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
+from .patient_spins import require_nominal_fields, spins_in
+from .reconstruction.combine import Combination, RootSumOfSquares
+from .reconstruction.method import Reconstruction
 from .scanner import Scanner
 from .sequence.blocks import Sequence
 from .simulate import simulate
-from .spins import Isochromats
 
 
 class KSpace(eqx.Module):
     """Raw data: k-space samples in ascending k (see `physim.mri.encode`), and the grid of the image they make.
 
     - `samples`: signal of fully relaxed water times mm³; sample n along an axis has k = (n − floor(M/2)) / L cycles/mm.
-      A sequence with several images (echoes, repetitions) gives them along a first axis.
-    - `grid`: the acquired image grid.
+      A sequence with several images (echoes, repetitions) gives them along a first axis; several coils go before that.
+    - `grid`: the acquired image grid. - `coils`: how many; the axis of a single one is left out.
     """
 
-    samples: Complex[Array, "*image kx ky kz"]
+    samples: Complex[Array, "*coil_and_image kx ky kz"]
     grid: Grid
+    coils: int = eqx.field(static=True, default=1)
 
     def frequencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """k along the grid's axes, cycles/mm."""
@@ -71,8 +76,12 @@ def scan(
     `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
     matrix and field of view about the scanner's centre.
 
-    Real and imaginary parts of every sample carry independent Gaussian noise; its standard deviation is such that the
-    image on `raw.grid` has the noise that `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
+    Every coil of `scanner.receive` sees the patient by its sensitivity. The scanner's B0 and B1+ act on the spins of a
+    `Sequence`; a `Contrast` knows neither, and other than nominal ones are refused.
+
+    Real and imaginary parts of every sample carry independent Gaussian noise, which coils share by
+    `scanner.noise_covariance`; its standard deviation is such that a coil's image on `raw.grid` has the noise that
+    `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
     sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`.
 
     Good values: `scan(patient, mri.SpinEcho(tr=4.0, te=0.09), mri.Scanner(field=3.0), jax.random.key(0))`.
@@ -82,47 +91,63 @@ def scan(
             raise InputError("encoding is given, but a sequence encodes by itself; leave encoding away")
         grid = image_grid(sequence)
         order = places(sequence, grid)
-        spins = Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field))
         several = order.shape[:1] if len(order) > 1 else ()
-        samples = simulate(spins, sequence, scanner)[0][order].reshape(*several, *grid.shape)
+        samples = simulate(spins_in(patient, scanner, per_voxel), sequence, scanner)
+        samples = samples[:, order].reshape(-1, *several, *grid.shape)
     else:
+        require_nominal_fields(scanner)
         encoding = Cartesian() if encoding is None else encoding
         grid = encoding.grid(patient.grid)
-        samples = encode(signal_map(patient, sequence, scanner), patient.grid, grid.shape)
-    return noisy(KSpace(samples, grid), scanner, key)
+        density = signal_map(patient, sequence, scanner)
+        seen = sensitivity_maps(scanner.receive, patient.grid).astype(
+            jnp.result_type(density.dtype, jnp.complex64)
+        )
+        # One coil after another: the transform of one is all that is kept of it.
+        samples = jax.lax.map(lambda one: encode(density * one, patient.grid, grid.shape), seen)
+    return noisy(samples, grid, scanner, key)
 
 
-def noisy(raw: KSpace, scanner: Scanner, key: PRNGKeyArray) -> KSpace:
-    """Raw data with the noise that the scanner has in an image of them.
+def noisy(
+    samples: Complex[Array, "coil *image kx ky kz"], grid: Grid, scanner: Scanner, key: PRNGKeyArray
+) -> KSpace:
+    """Raw data of all coils with the scanner's spikes and the noise that it has in an image of them.
 
     The image is Σ S exp / (V N) with voxel volume V and N samples: white noise shrinks by √N / (V N).
     """
-    dtype = raw.samples.real.dtype
-    volume = raw.grid.voxel_volume
-    deviation = scanner.image_noise(volume) * volume * np.sqrt(raw.grid.size)
-    return KSpace(raw.samples + deviation.astype(dtype) * _white(key, raw.samples.shape, dtype), raw.grid)
+    deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
+    coils, real = scanner.receive.count, samples.real.dtype
+    noise = coloured_noise(key, scanner.noise_covariance, coils, samples.shape[1:], real)
+    spoilt = scanner.spikes.add(samples, jax.random.fold_in(key, 1)) + deviation.astype(real) * noise
+    return KSpace(spoilt[0] if coils == 1 else spoilt, grid, coils)
 
 
-def _white(key: PRNGKeyArray, shape: tuple[int, ...], dtype) -> Complex[Array, "*shape"]:
-    """Complex Gaussian numbers whose real and imaginary parts have variance 1."""
-    parts = jax.random.normal(key, (2, *shape), dtype)
-    return jax.lax.complex(parts[0], parts[1])
-
-
-def reconstruct(raw: KSpace, grid: Grid | None = None) -> Float[Array, "*image x y z"]:
+def reconstruct(
+    raw: KSpace,
+    grid: Grid | None = None,
+    combination: Combination = RootSumOfSquares(),
+    method: Reconstruction | None = None,
+) -> Float[Array, "*image x y z"]:
     """Magnitude image, or several along a first axis, on the acquired grid or zero-filled onto a finer one over the same box.
 
-    Zero filling interpolates with the sampling window's own sinc: Gibbs ringing stays, as on a scanner.
-    Raises `ValueError` for a grid that covers another box or is coarser than what was acquired.
+    Zero filling interpolates with the sampling window's own sinc: Gibbs ringing stays, as on a scanner. Images of several
+    coils become one as `combination` says. A `method` of `mri.reconstruction`, such as `Sense(maps, (1, 2, 1))` or
+    `CompressedSensing(...)`, takes the samples of all coils instead, and combines them by itself.
+
+    Raises `ValueError` for a grid that covers another box or is coarser than what was acquired, and what the method refuses.
     """
-    return jnp.abs(reconstruct_complex(raw, grid))
+    return jnp.abs(reconstruct_complex(raw, grid, combination, method))
 
 
-def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array, "*image x y z"]:
-    """As `reconstruct`, before the magnitude is taken."""
+def reconstruct_complex(
+    raw: KSpace,
+    grid: Grid | None = None,
+    combination: Combination = RootSumOfSquares(),
+    method: Reconstruction | None = None,
+) -> Complex[Array, "*image x y z"]:
+    """As `reconstruct`, before the magnitude is taken; a root sum of squares of several coils has no phase."""
     require_finite("samples", raw.samples)
-    if raw.samples.shape[-3:] != raw.grid.shape:
-        require_shape("samples", raw.samples, raw.grid.shape)
+    _require_axes(raw)
+    _require_method(method)
     target = raw.grid if grid is None else grid
     if not _same_box(raw.grid, target) or any(
         n < m for n, m in zip(target.shape, raw.grid.shape, strict=True)
@@ -132,9 +157,40 @@ def reconstruct_complex(raw: KSpace, grid: Grid | None = None) -> Complex[Array,
             f"box of {tuple(np.round(raw.grid.extent, 3))} mm with at least {raw.grid.shape} voxels: "
             "write reconstruct(raw, patient.grid)"
         )
-    if raw.samples.ndim > 3:
-        return jax.vmap(lambda samples: decode(samples, raw.grid, target.shape))(raw.samples)
-    return decode(raw.samples, raw.grid, target.shape)
+    flat = raw.samples.reshape(raw.coils, -1, *raw.grid.shape)
+    several = raw.samples.shape[1 if raw.coils > 1 else 0 : -3]
+    made = [_image(flat[:, n], raw.grid, target, combination, method) for n in range(flat.shape[1])]
+    return jnp.stack(made).reshape(*several, *target.shape)
+
+
+def _image(samples, grid: Grid, target: Grid, combination: Combination, method: Reconstruction | None):
+    """One image of all coils; a method's own is made on the acquired matrix and then zero-filled."""
+    if method is None:
+        return combination.combine(jax.vmap(lambda one: decode(one, grid, target.shape))(samples))
+    image = method.image(samples, grid)
+    return (
+        image if target.shape == grid.shape else decode(encode(image, grid, grid.shape), grid, target.shape)
+    )
+
+
+def _require_method(method: object) -> None:
+    if method is not None and (isinstance(method, type) or not isinstance(method, Reconstruction)):
+        raise InputError(
+            f"method is {method!r}; it must be an object like mri.reconstruction.Sense(sensitivities, (1, 2, 1)): "
+            "write it with brackets"
+        )
+
+
+def _require_axes(raw: KSpace) -> None:
+    """Refuses samples that are not those of the grid and the coils."""
+    if raw.samples.shape[-3:] != raw.grid.shape:
+        require_shape("samples", raw.samples, raw.grid.shape)
+    leading = raw.samples.shape[:-3]
+    if raw.coils > 1 and leading[:1] != (raw.coils,):
+        raise InputError(
+            f"samples have shape {raw.samples.shape} for {raw.coils} coils; the first axis must be the coils: "
+            f"({raw.coils}, ..., {', '.join(map(str, raw.grid.shape))})"
+        )
 
 
 def _same_box(first: Grid, second: Grid) -> bool:

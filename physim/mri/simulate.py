@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float
 from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.evolve import after_pulses
+from .coils.receive import Receive
 from .direct_sum import encode_directly
 from .pulseq import from_pypulseq
 from .scanner import Scanner
@@ -30,14 +31,15 @@ def simulate(
 ) -> Complex[Array, "coil sample"]:
     """The noise-free signal of every sample, in the order in which they are read.
 
-    Sums over spins of pd · M⊥, times the receiver's phase; a 90° pulse of phase zero leaves spins on resonance with
-    phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins and in a compiled program.
+    Sums over spins of pd · M⊥ times each coil's sensitivity, times the receiver's phase; a 90° pulse of phase zero leaves
+    spins on resonance with phase +90°. Memory is bounded: spins go through in chunks. Differentiable in the spins, the
+    coils and in a compiled program. The fields of the scanner are those of the spins: see `spins_in`.
     A `pypulseq.Sequence` is taken as well. Raises `ValueError` for a program that was compiled for another field.
 
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    return _simulated(spins, _program(sequence, scanner))
+    return _simulated(spins, _program(sequence, scanner), scanner.receive)
 
 
 def _program(sequence: Sequence | Program | Any, scanner: Scanner) -> Program:
@@ -63,25 +65,26 @@ def magnetisation(spins: Isochromats, program: Program) -> Float[Array, "3 perio
 
 
 @eqx.filter_jit
-def _simulated(spins: Isochromats, program: Program) -> Complex[Array, "1 sample"]:
+def _simulated(spins: Isochromats, program: Program, receive: Receive) -> Complex[Array, "coil sample"]:
     dtype = spins.t1.dtype
     chunk = _chunk(spins.count, program, dtype)
     whole = spins.count // chunk
-    total = jnp.zeros((2, program.samples.phase.shape[0]), dtype)
+    total = jnp.zeros((receive.count, 2, program.samples.phase.shape[0]), dtype)
 
     def one(total, some):
-        return total + _signal(some, program), None
+        return total + _signal(some, program, receive), None
 
     head = jax.tree.map(lambda a: a[: whole * chunk].reshape(whole, chunk, *a.shape[1:]), spins)
     if whole == 1:
-        total = _signal(jax.tree.map(lambda a: a[0], head), program)
+        total = _signal(jax.tree.map(lambda a: a[0], head), program, receive)
     else:
         total, _ = jax.lax.scan(jax.checkpoint(one), total, head)
     if spins.count > whole * chunk:
-        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program)
+        total = total + _signal(jax.tree.map(lambda a: a[whole * chunk :], spins), program, receive)
     angle = 2 * jnp.pi * jnp.asarray(program.samples.phase, dtype)
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    return jax.lax.complex(total[0] * cosine - total[1] * sine, total[0] * sine + total[1] * cosine)[None]
+    real, imaginary = total[:, 0], total[:, 1]
+    return jax.lax.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
 
 
 def _chunk(spins: int, program: Program, dtype) -> int:
@@ -91,7 +94,14 @@ def _chunk(spins: int, program: Program, dtype) -> int:
     return -(-spins // -(-spins // most))
 
 
-def _signal(spins: Isochromats, program: Program) -> Float[Array, "2 sample"]:
-    """What these spins add to every sample."""
-    transverse = after_pulses(spins, program, 2)
-    return encode_directly(transverse, program.samples, spins.position, spins.detuning, 1 / spins.t2)
+def _signal(spins: Isochromats, program: Program, receive: Receive) -> Float[Array, "coil 2 sample"]:
+    """What these spins add to every sample of every coil."""
+    real, imaginary = after_pulses(spins, program, 2)
+    weight = receive.sensitivity(spins.position)
+
+    def of_coil(a, b):
+        seen = jnp.stack([real * a - imaginary * b, real * b + imaginary * a])
+        return encode_directly(seen, program.samples, spins.position, spins.detuning, 1 / spins.t2)
+
+    parts = (weight.real.astype(real.dtype), weight.imag.astype(real.dtype))
+    return jnp.stack([of_coil(a, b) for a, b in zip(*parts, strict=True)])

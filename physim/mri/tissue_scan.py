@@ -64,7 +64,7 @@ def scan_tissues(
         where = patient.fraction(patient.names[number])
         encoded = _slices(where, patient.grid, image, thickness) if flat else _volume(where, patient.grid, image)
         samples = samples + answer[order].reshape(len(order), 1, *image.shape) * encoded
-    return noisy(KSpace(samples.reshape(-1, *image.shape), image), scanner, key)
+    return noisy(samples.reshape(1, -1, *image.shape), image, scanner, key)
 
 
 def tissue_answers(

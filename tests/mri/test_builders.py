@@ -113,3 +113,18 @@ def test_limits_name_the_first_block_beyond_them():
         S.Limits().check(mri.Sequence([mri.block(gx=fine), mri.block(gy=steep)]))
     with pytest.raises(InputError, match="gx of block 0 reaches 50 mT/m"):
         S.Limits().check(mri.Sequence([mri.block(gx=mri.Trapezoid(50.0, 10**9, 0, 10**9))]))
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        S.spoiled_gradient_echo((16, 8), (64.0, 64.0), 0.3, tr=20e-3, te=6e-3, region=S.Whole()),
+        S.multi_echo_gradient_echo(
+            (16, 8), (64.0, 64.0), tr=40e-3, echo_times=(6e-3, 12e-3), region=S.Whole()
+        ),
+    ],
+)
+def test_whole_cycles_cross_a_voxel_from_pulse_to_pulse(sequence):
+    """Else what is spoiled comes back from spins on a lattice."""
+    cycles = mri.compile_sequence(sequence).periods.moment.value[:-1] * np.array([4.0, 8.0, 1.0])
+    assert np.allclose(cycles, [4.0, 0.0, 0.0], atol=1e-10)

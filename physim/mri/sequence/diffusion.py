@@ -42,7 +42,7 @@ def b_matrix(sequence: Sequence, at: float | None = None) -> Float[np.ndarray, "
         )
     first = int(before[-1])
     last = int(np.searchsorted(middles, end, side="right"))
-    bounds = [*middles[first:last].tolist(), end]
+    bounds = [*middles[first:last].astype(float).tolist(), float(end)]
     parts = [
         _between(curve, origin, start, stop)
         for origin, start, stop in zip(origins[first:last], bounds, bounds[1:], strict=False)

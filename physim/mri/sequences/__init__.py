@@ -27,6 +27,9 @@ from .pulses import hard_pulse as hard_pulse
 from .pulses import hyperbolic_secant as hyperbolic_secant
 from .pulses import sinc_pulse as sinc_pulse
 from .radial import radial as radial
+from .slr import LinearPhase as LinearPhase
+from .slr import MinimumPhase as MinimumPhase
+from .slr import slr_pulse as slr_pulse
 from .spin_echo import spin_echo as spin_echo
 from .spin_echo import turbo_spin_echo as turbo_spin_echo
 from .spiral import spiral as spiral

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence as Several
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from physim_phantoms._checks import InputError, require_range
 
 from ..sequence.blocks import Block, Sequence
 from ..sequence.events import Trapezoid, Use
-from ..units import RATE_PER_GRADIENT, picoseconds, seconds
+from ..units import RATE_PER_GRADIENT, seconds
 from .echo_planar import echo_train
 from .gradient_echo import described
 from .limits import Limits
@@ -54,9 +55,7 @@ def diffusion_echo_planar(
     half = require_raster("te", te, 2 * limits.raster) // 2
     pulse = excitation(region, math.pi / 2, limits)
     refocusing = excitation(region, math.pi, limits, -math.pi / 2, Use.REFOCUSING)
-    train = echo_train(
-        (columns, lines), (width, height), dwell, half - refocusing.after_centre, limits
-    )
+    train = echo_train((columns, lines), (width, height), dwell, half - refocusing.after_centre, limits)
     lobes = Lobes(limits)
     crusher = crushers / (region.thickness if isinstance(region, Slice) else width / columns)
     crushing = lobes.block((0.0, 0.0, crusher), lobes.length(crusher)) if crusher else Block(0)
@@ -117,7 +116,7 @@ def _weighting(b_value: float, early: int, late: int, between: int, limits: Limi
 
 def _along(lobe: Trapezoid, direction: np.ndarray) -> Block:
     """The gradient on all axes that it has a part on."""
-    parts = {
+    parts: dict[str, Any] = {
         axis: Trapezoid(lobe.amplitude * float(part), lobe.rise, lobe.flat, lobe.fall)
         for axis, part in zip(("gx", "gy", "gz"), direction, strict=True)
         if part and lobe.amplitude

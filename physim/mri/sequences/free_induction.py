@@ -41,13 +41,12 @@ def spin_echo_train(
 ) -> Sequence:
     """Carr-Purcell-Meiboom-Gill: 90°ₓ, then 180°ᵧ pulses `echo_spacing` s apart, a read-out about each echo, no gradients.
 
-    Times count between the middles of the pulses; the spacing is a multiple of 20 µs. Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
+    Times count between the middles of the pulses; the spacing is a multiple of 20 µs.
+    Source: Meiboom and Gill, Rev. Sci. Instrum. 29 (1958) 688.
     """
     spacing = require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
     first = without_gradient(hard_pulse(excitation), limits)
-    second = without_gradient(
-        hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING), limits
-    )
+    second = without_gradient(hard_pulse(refocusing, phase=-math.pi / 2, use=Use.REFOCUSING), limits)
     adc = Adc(samples, dwell_time(samples, dwell, limits))
     before = wait(spacing // 2 - first.after_centre - second.before_centre, "echo_spacing", limits)
     delay = spacing // 2 - second.after_centre - adc.end // 2

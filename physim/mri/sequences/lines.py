@@ -60,9 +60,7 @@ class Excitation(NamedTuple):
 
     def play(self, phase: float = 0.0, scale: float = 1.0) -> Block:
         """The block: the pulse turned by a further phase (rad), its amplitude times `scale`."""
-        rf = replace(
-            self.rf, phase_offset=self.rf.phase_offset + phase, amplitude=self.rf.amplitude * scale
-        )
+        rf = replace(self.rf, phase_offset=self.rf.phase_offset + phase, amplitude=self.rf.amplitude * scale)
         return Block(self.duration, rf=rf, gz=self.gradient)
 
 
@@ -119,11 +117,12 @@ def phase_steps(lines: int, field_of_view: float) -> np.ndarray:
     return (np.arange(lines) - lines // 2) / field_of_view
 
 
-def require_matrix(
-    matrix, field_of_view, dimensions: int = 2
-) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def require_matrix(matrix, field_of_view, dimensions: int = 2) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Numbers of samples and lengths in mm, one for each dimension."""
-    words = {2: ("two", "(128, 128)", "(256.0, 256.0)"), 3: ("three", "(128, 128, 96)", "(256.0, 256.0, 192.0)")}
+    words = {
+        2: ("two", "(128, 128)", "(256.0, 256.0)"),
+        3: ("three", "(128, 128, 96)", "(256.0, 256.0, 192.0)"),
+    }
     number, samples, lengths = words[dimensions]
     if len(matrix) != dimensions or any(int(n) != n or n < 1 for n in matrix):
         raise InputError(

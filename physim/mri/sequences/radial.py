@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence as Several
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def along_spokes(line: Line, spokes: Spokes, spoiling: float) -> list[Readout]:
 
 def _turned(line: Line, direction: Several[float] | np.ndarray) -> Block:
     """The line along a direction: the same trapezoid on every axis, scaled."""
-    gradients = {
+    gradients: dict[str, Any] = {
         axis: replace(line.gradient, amplitude=line.gradient.amplitude * float(part))
         for axis, part in zip(("gx", "gy", "gz"), direction, strict=True)
         if part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -57,9 +58,9 @@ class Lobes:
         """The shortest time in which every one of the moments (cycles/mm) fits, ps."""
         return max(self.limits.moment(float(moment)).end for moment in {*np.ravel(moments), 0.0})
 
-    def block(self, moments: Moments, duration: int, delay: int = 0) -> Block:
+    def block(self, moments: Moments, duration: int) -> Block:
         """All three moments in one block of a duration (ps)."""
-        made = {
+        made: dict[str, Any] = {
             axis: self.lobe(float(moment), duration)
             for axis, moment in zip(("gx", "gy", "gz"), moments, strict=True)
             if moment
@@ -91,9 +92,9 @@ def gradient_echoes(
     """
     lobes = Lobes(limits)
     rephasing = pulses[0].rephasing
-    befores = np.array([np.asarray(one.before) + (0.0, 0.0, rephasing) for one in readouts])
+    befores = np.array([one.before for one in readouts]) + np.array([0.0, 0.0, rephasing])
     encoding = lobes.length(np.abs(befores).max(axis=0))
-    ending = lobes.length(np.abs([one.after for one in readouts]).max(axis=0))
+    ending = lobes.length(np.abs(np.array([one.after for one in readouts])).max(axis=0))
     first, length = pulses[0], require_raster(name, tr, limits.raster)
     pause = wait(picoseconds(te) - first.after_centre - encoding - readouts[0].echo, "te", limits)
     spent = first.duration + encoding + pause.duration + max(one.duration for one in readouts) + ending

@@ -36,7 +36,8 @@ def spin_echo(
 ) -> Sequence:
     """A Cartesian spin echo, one line per TR: 90°ₓ, then 180°ᵧ between crushers.
 
-    - `matrix`, `field_of_view` (mm): along x and y. - `te`, `tr`: s, from the middle of the excitation; TE is a multiple of 20 µs.
+    - `matrix`, `field_of_view` (mm): along x and y.
+    - `te`, `tr`: s, from the middle of the excitation; TE is a multiple of 20 µs.
     - `preparation`: `Inversion(ti)`, `FatSaturation()` or None. - `crushers`: cycles across the slice on each side of 180°,
       across a column where there is no slice. - `dummies`: repetitions without read-out before the first.
 
@@ -84,9 +85,7 @@ def turbo_spin_echo(
     """
     require_raster("echo_spacing", echo_spacing, 2 * limits.raster)
     flips = _flips(refocusing, echo_train)
-    train = Train(
-        matrix, field_of_view, echo_spacing, flips, region, dwell, crushers, "echo_spacing", limits
-    )
+    train = Train(matrix, field_of_view, echo_spacing, flips, region, dwell, crushers, "echo_spacing", limits)
     order = _order(train.lines, echo_train, _echo_of(te, echo_spacing, echo_train))
     blocks = _shots(train, order, tr, preparation, dummies)
     return Sequence(blocks, train.definitions("TurboSpinEcho", te, tr))
@@ -115,9 +114,7 @@ class Train:
         half, pulse, refocusing = self.spacing // 2, self.pulse, self.refocusing
         line, lobes, limits = self.line, self.lobes, self.limits
         first = (self.before - line.rewinding, 0.0, pulse.rephasing + self.crusher)
-        beside = lobes.length(
-            [self.after, self.before, abs(self.steps).max(), pulse.rephasing, self.crusher]
-        )
+        beside = lobes.length([self.after, self.before, abs(self.steps).max(), pulse.rephasing, self.crusher])
         dephasing = lobes.block(first, lobes.length(first))
         spent = pulse.after_centre + dephasing.duration + refocusing.before_centre
         blocks = [pulse.play(), dephasing, wait(half - spent, self.name, limits)]
@@ -178,7 +175,8 @@ def _echo_of(te: float, echo_spacing: float, echo_train: int) -> int:
     if abs(number - round(number)) > 1e-6 or not 1 <= round(number) <= echo_train:
         nearest = min(max(1, round(number)), echo_train) * echo_spacing
         raise InputError(
-            f"te is {te * 1e3:g} ms, but echoes come every {echo_spacing * 1e3:g} ms up to {echo_train * echo_spacing * 1e3:g} ms; "
+            f"te is {te * 1e3:g} ms, but echoes come every {echo_spacing * 1e3:g} ms "
+            f"up to {echo_train * echo_spacing * 1e3:g} ms; "
             f"write te={nearest:.9g}, or another echo_spacing"
         )
     return round(number) - 1

@@ -90,7 +90,9 @@ def _run_out(last: complex, limits: Limits) -> np.ndarray:
 def _waveform(middles: np.ndarray, limits: Limits) -> Waveform:
     """Corners in the middles of the raster intervals, as files hold them, from zero to zero."""
     count = len(middles)
-    times = np.concatenate([[0], np.arange(count) * limits.raster + limits.raster // 2, [count * limits.raster]])
+    times = np.concatenate(
+        [[0], np.arange(count) * limits.raster + limits.raster // 2, [count * limits.raster]]
+    )
     return Waveform(np.concatenate([[0.0], middles, [0.0]]), times.astype(np.int64))
 
 

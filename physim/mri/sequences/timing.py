@@ -10,7 +10,7 @@ from .limits import Limits
 
 
 def wait(duration: int, name: str, limits: Limits) -> Block:
-    """A block of nothing that lasts `duration` ps, to the nearest raster; `name` is the parameter to raise where that is negative."""
+    """A block of nothing that lasts `duration` ps, to the nearest raster; `name` is what to raise where that is negative."""
     whole = round(duration / limits.raster) * limits.raster
     if whole < 0:
         raise InputError(
