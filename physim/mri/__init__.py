@@ -31,6 +31,7 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encode import same_box as same_box
 from .encoding import Nufft as Nufft
 from .main_field import FieldMap as FieldMap
 from .main_field import Homogeneous as Homogeneous
@@ -72,3 +73,4 @@ from .simulate import simulate as simulate
 from .spikes import Spikes as Spikes
 from .spikes import SpikesAt as SpikesAt
 from .spins import Isochromats as Isochromats
+from .tissue_scan import scan_tissues as scan_tissues

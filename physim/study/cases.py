@@ -14,6 +14,7 @@ from physim_phantoms import InputError
 
 from .recipe import (
     AbdomenDualEnergyRecipe,
+    BrainProtocolRecipe,
     ChestCtRecipe,
     ChestRadiographRecipe,
     GliomaRecipe,
@@ -61,6 +62,7 @@ def make_case(
 # Where each kind is made; imported when it is asked for.
 _MAKERS: Mapping[type[Recipe], str] = {
     GliomaRecipe: "glioma",
+    BrainProtocolRecipe: "brain_protocol",
     HeadCtRecipe: "head_ct",
     ChestCtRecipe: "chest_ct",
     AbdomenDualEnergyRecipe: "abdomen_ct",

@@ -1,4 +1,4 @@
-"""The patients of the glioma study: one bent and scaled atlas brain, or brains drawn from scratch."""
+"""The patients of the brain MRI studies: one bent and scaled atlas brain, or brains drawn from scratch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from physim_phantoms.anatomy.waves import Waves
 
 from .case_files import plain
 from .draws import named_key, value_of
+from .recipe_brain_protocol import BrainProtocolRecipe
 from .recipe_glioma import GliomaRecipe
+
+BrainRecipe = GliomaRecipe | BrainProtocolRecipe
 
 ATLAS_CENTRE = (0.0, -18.0, 4.0)  # mm in MNI space: the middle of the head that grows round the atlas
 _WAVELENGTH = 90.0  # mm: the bend moves lobes, not gyri
@@ -27,7 +30,7 @@ _WAVES = 24
 
 
 def make_patient(
-    recipe: GliomaRecipe,
+    recipe: BrainRecipe,
     key: PRNGKeyArray,
     numbers: Mapping[str, float],
     sex: str,
@@ -44,7 +47,7 @@ def make_patient(
 
 
 def _procedural(
-    recipe: GliomaRecipe, key: PRNGKeyArray, age: float, sex: str
+    recipe: BrainRecipe, key: PRNGKeyArray, age: float, sex: str
 ) -> tuple[Phantom, dict[str, Any]]:
     grid = Grid(recipe.grid.shape, recipe.grid.spacing)
     patient = anatomy.brain(grid, key, age=age, sex=sex)
@@ -55,7 +58,7 @@ def _procedural(
     }
 
 
-def _bent_atlas(recipe: GliomaRecipe, key: PRNGKeyArray, bend: float) -> tuple[Phantom, dict[str, Any]]:
+def _bent_atlas(recipe: BrainRecipe, key: PRNGKeyArray, bend: float) -> tuple[Phantom, dict[str, Any]]:
     grid = _atlas_grid(recipe.grid.shape, recipe.grid.spacing)
     scales = [value_of(recipe.patient.scale, named_key(key, f"patient.scale.{axis}")) for axis in "xyz"]
     waves = Waves.sample(named_key(key, "patient.bend.waves"), _WAVES, _WAVELENGTH, components=3)

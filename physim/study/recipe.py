@@ -15,6 +15,7 @@ from physim_phantoms._checks import suggest
 from .recipe_body_ct import AbdomenDualEnergyRecipe as AbdomenDualEnergyRecipe
 from .recipe_body_ct import ChestCtRecipe as ChestCtRecipe
 from .recipe_body_ct import ChestRadiographRecipe as ChestRadiographRecipe
+from .recipe_brain_protocol import BrainProtocolRecipe as BrainProtocolRecipe
 from .recipe_errors import one_line
 from .recipe_fields import Draw as Draw
 from .recipe_fields import Recipe as Recipe
@@ -26,6 +27,7 @@ _SHIPPED = Path(__file__).parent / "recipes"
 _KINDS: dict[str, type[Recipe]] = {
     "abdomen-ct-dual-energy": AbdomenDualEnergyRecipe,
     "brain-glioma-mri": GliomaRecipe,
+    "brain-mri-protocol": BrainProtocolRecipe,
     "chest-ct": ChestCtRecipe,
     "chest-radiograph": ChestRadiographRecipe,
     "head-ct": HeadCtRecipe,
