@@ -69,7 +69,8 @@ def scan_tissues(
         where = patient.fraction(patient.names[number])
         encoded = _encoded(coils, where, patient.grid, image, thickness)
         samples = samples + answer[order].reshape(len(order), 1, *image.shape) * encoded[:, None]
-    return noisy(samples.reshape(len(coils), -1, *image.shape), image, scanner, key)
+    several = (-1,) if image.shape[2] == 1 or len(order) > 1 else ()
+    return noisy(samples.reshape(len(coils), *several, *image.shape), image, scanner, key)
 
 
 def _encoded(coils, where, patient: Grid, image: Grid, thickness: float):

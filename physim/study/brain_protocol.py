@@ -22,6 +22,7 @@ from .recipe_brain_protocol import BrainProtocolRecipe
 _SOURCES = {"mni152": "the MNI152 average brain", "procedural": ""}
 _SHOWN = ("t1", "t2", "flair", "dwi", "t2_star")
 _ADC_WINDOW = (0.0, 3e-3)  # mm²/s
+_BESIDE = 8.0  # mm
 
 
 def make(
@@ -97,7 +98,10 @@ def _write_sheet(
         f"{'woman' if record['sex'] == 'F' else 'man'}, {int(numbers['patient.age'])} years   ·   "
         f"{numbers['scanner.field']:g} T   ·   2-D slices {recipe.sequences.thickness:g} mm"
     )
-    middle = np.argwhere(brain).mean(axis=0)
+    # Beside the falx, where a sagittal plane shows the hemisphere.
+    middle = np.argwhere(brain).mean(axis=0) + (
+        np.array([_BESIDE, 0.0, 0.0]) / np.asarray(patient.grid.spacing)
+    )
     contact_sheet(
         folder / "contact_sheet.png",
         columns,

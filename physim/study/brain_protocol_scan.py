@@ -19,6 +19,7 @@ from .draws import named_key
 from .recipe_brain_protocol import BrainProtocolRecipe, TurboSpinEcho
 
 RASTER = 1e-5  # s, of the builders
+_SINGLE_SHOT = 30.0  # s, told to DICOM for shots that begin at equilibrium
 _ADC_FROM = 0.1  # of the largest signal without weighting: below it an apparent diffusivity means nothing
 
 
@@ -34,7 +35,8 @@ class Plan:
     def note(self) -> str:
         """The timing in a radiologist's units."""
         shown = self.series
-        times = {"TR": shown.repetition_time, "TE": shown.echo_time, "TI": shown.inversion_time}
+        repeated = None if "EP" in shown.scanning_sequence else shown.repetition_time
+        times = {"TR": repeated, "TE": shown.echo_time, "TI": shown.inversion_time}
         return "  ".join(f"{name} {1000 * float(t):.0f} ms" for name, t in times.items() if t is not None)
 
 
@@ -176,7 +178,7 @@ def _diffusion(b_value: float, title: str) -> Callable[[BrainProtocolRecipe, Gri
             number=number,
             scanning_sequence=("EP", "SE"),
             sequence_variant=("SK",),
-            repetition_time=30.0,
+            repetition_time=_SINGLE_SHOT,
             echo_time=asked.te,
             field_strength=field,
             dimensions=2,
