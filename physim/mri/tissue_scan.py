@@ -55,7 +55,7 @@ def scan_tissues(
 
     Good values: `scan_tissues(patient, sequence, mri.Scanner(field=3.0), jax.random.key(0))`.
     """
-    require_range("spins", spins, 1, 100_000)
+    require_range("spins", spins, 1.0, 100_000.0)
     require_nominal_fields(scanner)
     thickness = _thickness(sequence, patient.grid)
     _require_box(patient.grid, image_grid(sequence))

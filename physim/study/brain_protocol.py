@@ -20,7 +20,6 @@ from .glioma_patient import make_patient
 from .recipe_brain_protocol import BrainProtocolRecipe
 
 _SOURCES = {"mni152": "the MNI152 average brain", "procedural": ""}
-_SHOWN = ("t1", "t2", "flair", "dwi", "t2_star")
 _ADC_WINDOW = (0.0, 3e-3)  # mm²/s
 _BESIDE = 8.0  # mm
 
@@ -33,7 +32,6 @@ def make(
     sex = drawn_sex(recipe.patient.sex, key)
     patient, source = make_patient(recipe, key, numbers, sex, **fetching)
     acquired = examine(recipe, patient, key, numbers)
-    diffusivity = apparent_diffusivity(acquired, recipe.sequences.dwi.b_value)
     labels, names = labelled(patient)
     record = {
         "quantities": numbers,
@@ -46,7 +44,10 @@ def make(
     write_labels(folder, labels, names, patient)
     for name, one in acquired.items():
         write_nifti(folder / f"{name}.nii.gz", one.image, one.grid)
-    write_nifti(folder / "adc.nii.gz", diffusivity, acquired["dwi"].grid, description="mm2/s, synthetic")
+    diffusivity = None
+    if "dwi" in acquired:
+        diffusivity = apparent_diffusivity(acquired, recipe.sequences.dwi.b_value)
+        write_nifti(folder / "adc.nii.gz", diffusivity, acquired["dwi"].grid, description="mm2/s, synthetic")
     _write_case(recipe, folder, acquired, labels, record, patient.grid)
     if recipe.output.dicom:
         case = case_of(recipe, index, sex, numbers["patient.age"], _SOURCES[recipe.anatomy], "BRAIN")
@@ -81,18 +82,19 @@ def _write_sheet(
     folder: Path,
     patient: Phantom,
     acquired: Mapping[str, Acquired],
-    diffusivity: np.ndarray,
+    diffusivity: np.ndarray | None,
     record: Mapping[str, Any],
 ) -> None:
     numbers, depth = record["quantities"], patient.grid.shape[2]
     brain = np.asarray(patient.mix(patient.values("tumour_diffusivity") > 0)) > 0.5
     columns = []
-    for name in _SHOWN:
+    for name in recipe.sequences.played:
         one = acquired[name]
         volume = _in_planes(one.image, depth)
         columns.append(Column(one.plan.title, volume, one.plan.note, window_over(volume, brain)))
-    note = f"b {recipe.sequences.dwi.b_value:.0f} s/mm²"
-    columns.append(Column("ADC", _in_planes(diffusivity, depth), note, _ADC_WINDOW))
+    if diffusivity is not None:
+        note = f"b {recipe.sequences.dwi.b_value:.0f} s/mm²"
+        columns.append(Column("ADC", _in_planes(diffusivity, depth), note, _ADC_WINDOW))
     columns.append(Column("TISSUES", tissue_colours(patient), "mixture of every voxel"))
     details = (
         f"{'woman' if record['sex'] == 'F' else 'man'}, {int(numbers['patient.age'])} years   ·   "

@@ -56,7 +56,10 @@ def examine(
     """Plays, scans and reconstructs every sequence; each has noise of its own."""
     scanner = mri.Scanner(field=numbers["scanner.field"], noise=numbers["scanner.noise"])
     made = {}
-    for number, (name, plan_of) in enumerate(_PLANS.items(), start=1):
+    plans = {
+        name: plan for name, plan in _PLANS.items() if name.removesuffix("_b0") in recipe.sequences.played
+    }
+    for number, (name, plan_of) in enumerate(plans.items(), start=1):
         plan = plan_of(recipe, patient.grid, numbers["scanner.field"], number)
         raw = mri.scan_tissues(
             patient, plan.sequence, scanner, named_key(key, f"noise.{name}"), recipe.scanner.spins

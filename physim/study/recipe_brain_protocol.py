@@ -77,6 +77,9 @@ class T2StarWeighted(Section):
 class ProtocolSequences(Section):
     """The five sequences; the inversion time of FLAIR follows from its repetition time."""
 
+    played: tuple[Literal["t1", "t2", "flair", "dwi", "t2_star"], ...] = Field(
+        min_length=1, description="which of the sequences are played"
+    )
     thickness: float = Field(
         ge=0.5,
         le=20.0,
