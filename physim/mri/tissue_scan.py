@@ -91,7 +91,8 @@ def tissue_answers(
     size = np.array(_image(sequence, patient.grid).spacing)
     offsets = lattice(spins)
     position = offsets[:, :3] * size * ACROSS
-    field = float(scanner.field)
+    # Coils see where tissue is, and that comes later.
+    even, field = Scanner(field=scanner.field), float(scanner.field)
     program = _turned_back(compile_sequence(sequence, field), kspace_of(sequence))
     b_value = float(np.trace(b_matrix(sequence)))
     made = []
@@ -99,9 +100,7 @@ def tissue_answers(
         if float(tissue.proton_density) > 0:
             bundle = _bundle(tissue, field, position, offsets[:, 3] + 0.5)
             decay = jnp.exp(-b_value * tissue.value("diffusivity"))
-            made.append(
-                simulate(bundle, program, scanner)[0] * (decay * (ACROSS if selective else 1.0) / spins)
-            )
+            made.append(simulate(bundle, program, even)[0] * (decay * (ACROSS if selective else 1.0) / spins))
     if not made:
         raise InputError(f"nothing in this phantom has protons: its tissues are {', '.join(patient.names)}")
     return jnp.stack(made)
