@@ -31,6 +31,7 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .encode import Cartesian as Cartesian
+from .encode import same_box as same_box
 from .encoding import Automatic as Automatic
 from .encoding import Direct as Direct
 from .encoding import Encoding as Encoding
@@ -100,5 +101,6 @@ from .simulate import simulate as simulate
 from .spikes import Spikes as Spikes
 from .spikes import SpikesAt as SpikesAt
 from .spins import Isochromats as Isochromats
+from .tissue_scan import scan_tissues as scan_tissues
 from .z_spectrum import asymmetry as asymmetry
 from .z_spectrum import z_spectrum as z_spectrum

@@ -69,11 +69,14 @@ def images_of(sequence: Sequence) -> Int[np.ndarray, " sample"]:
     """The image of every sample: images in the order of their counters, which are those of Pulseq's labels."""
     now = dict.fromkeys(COUNTERS, 0)
     found: list[tuple[int, ...]] = []
+    length: list[int] = []
     for one in sequence:
         for kind in ("SET", "INC"):
             for label in one.labels:
                 if label[0] == kind and label[1] in now:
                     now[label[1]] = label[2] if kind == "SET" else now[label[1]] + label[2]
         if one.adc is not None:
-            found += [tuple(now.values())] * one.adc.samples
-    return np.unique(np.array(found, int).reshape(-1, len(COUNTERS)), axis=0, return_inverse=True)[1].ravel()
+            found.append(tuple(now.values()))
+            length.append(one.adc.samples)
+    image = np.unique(np.array(found, int).reshape(-1, len(COUNTERS)), axis=0, return_inverse=True)[1]
+    return np.repeat(image.ravel(), length)

@@ -109,7 +109,16 @@ def scan(
         )
         # One coil after another: the transform of one is all that is kept of it.
         samples = jax.lax.map(lambda one: encode(density * one, patient.grid, grid.shape), seen)
-    # The image is sum(S exp) / (V N) with voxel volume V and N samples: white noise shrinks by sqrt(N) / (V N).
+    return noisy(samples, grid, scanner, key)
+
+
+def noisy(
+    samples: Complex[Array, "coil *image kx ky kz"], grid: Grid, scanner: Scanner, key: PRNGKeyArray
+) -> KSpace:
+    """Raw data of all coils with the scanner's spikes and the noise that it has in an image of them.
+
+    The image is Σ S exp / (V N) with voxel volume V and N samples: white noise shrinks by √N / (V N).
+    """
     deviation = scanner.image_noise(grid.voxel_volume) * grid.voxel_volume * np.sqrt(grid.size)
     coils, real = scanner.receive.count, samples.real.dtype
     noise = coloured_noise(key, scanner.noise_covariance, coils, samples.shape[1:], real)

@@ -15,6 +15,7 @@ from physim_phantoms import InputError
 from .recipe import (
     AbdomenDualEnergyRecipe,
     AcceleratedMriRecipe,
+    BrainProtocolRecipe,
     ChestCtRecipe,
     ChestRadiographRecipe,
     GliomaRecipe,
@@ -63,6 +64,7 @@ def make_case(
 _MAKERS: Mapping[type[Recipe], str] = {
     AcceleratedMriRecipe: "accelerated_mri",
     GliomaRecipe: "glioma",
+    BrainProtocolRecipe: "brain_protocol",
     HeadCtRecipe: "head_ct",
     ChestCtRecipe: "chest_ct",
     AbdomenDualEnergyRecipe: "abdomen_ct",

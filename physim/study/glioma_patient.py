@@ -20,9 +20,10 @@ from physim_phantoms.anatomy.waves import Waves
 from .case_files import plain
 from .draws import named_key, value_of
 from .recipe_accelerated import AcceleratedMriRecipe
+from .recipe_brain_protocol import BrainProtocolRecipe
 from .recipe_glioma import GliomaRecipe
 
-BrainRecipe = GliomaRecipe | AcceleratedMriRecipe
+BrainRecipe = GliomaRecipe | AcceleratedMriRecipe | BrainProtocolRecipe
 
 ATLAS_CENTRE = (0.0, -18.0, 4.0)  # mm in MNI space: the middle of the head that grows round the atlas
 _WAVELENGTH = 90.0  # mm: the bend moves lobes, not gyri

@@ -16,6 +16,7 @@ from .recipe_accelerated import AcceleratedMriRecipe as AcceleratedMriRecipe
 from .recipe_body_ct import AbdomenDualEnergyRecipe as AbdomenDualEnergyRecipe
 from .recipe_body_ct import ChestCtRecipe as ChestCtRecipe
 from .recipe_body_ct import ChestRadiographRecipe as ChestRadiographRecipe
+from .recipe_brain_protocol import BrainProtocolRecipe as BrainProtocolRecipe
 from .recipe_errors import one_line
 from .recipe_fields import Draw as Draw
 from .recipe_fields import Recipe as Recipe
@@ -28,6 +29,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "abdomen-ct-dual-energy": AbdomenDualEnergyRecipe,
     "accelerated-mri": AcceleratedMriRecipe,
     "brain-glioma-mri": GliomaRecipe,
+    "brain-mri-protocol": BrainProtocolRecipe,
     "chest-ct": ChestCtRecipe,
     "chest-radiograph": ChestRadiographRecipe,
     "head-ct": HeadCtRecipe,

@@ -32,17 +32,15 @@ def kspace_of(sequence: Sequence) -> Float[np.ndarray, "sample 3"]:
 
 def states(sequence: Sequence, curve: Gradients):
     """Middles of the pulses that set or turn k (ps), the moment from which k counts after each, and which ones set it."""
-    middles, begins, sets = [], [], []
-    counted = np.zeros(3)
+    middles, sets = [], []
     for start, one in zip(sequence.starts(), sequence, strict=False):
-        if one.rf is None or (effect := _effect(one.rf)) is Use.OTHER:
-            continue
-        middle = start + one.rf.delay + one.rf.centre
-        moment = curve.moment(np.array([middle]))[0]
-        counted = moment if effect is Use.EXCITATION else 2 * moment - counted
-        middles.append(middle)
+        if one.rf is not None and (effect := _effect(one.rf)) is not Use.OTHER:
+            middles.append(start + one.rf.delay + one.rf.centre)
+            sets.append(effect is Use.EXCITATION)
+    counted, begins = np.zeros(3), []
+    for moment, sets_k in zip(curve.moment(np.array(middles, np.int64)), sets, strict=True):
+        counted = moment if sets_k else 2 * moment - counted
         begins.append(counted)
-        sets.append(effect is Use.EXCITATION)
     return np.array(middles, np.int64), np.array(begins).reshape(-1, 3), np.array(sets, bool)
 
 
