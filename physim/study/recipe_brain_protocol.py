@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,12 +10,12 @@ from .recipe_fields import Grid, Quantity, Recipe, Section, quantity
 from .recipe_glioma import GliomaPatient
 
 
-def _seconds(low: float, high: float, description: str) -> float:
-    return Field(ge=low, le=high, description=description, json_schema_extra={"unit": "s"})  # type: ignore[no-any-return]
+def _seconds(low: float, high: float, description: str) -> Any:
+    return Field(ge=low, le=high, description=description, json_schema_extra={"unit": "s"})
 
 
-def _resolution() -> float:
-    return Field(  # type: ignore[no-any-return]
+def _resolution() -> Any:
+    return Field(
         ge=0.5,
         le=12.0,
         description="edge of an acquired voxel in the plane",

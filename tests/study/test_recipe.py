@@ -13,6 +13,7 @@ NAMES = [
     "abdomen-ct-dual-energy",
     "accelerated-mri",
     "brain-glioma-mri",
+    "brain-mri-protocol",
     "chest-ct",
     "chest-radiograph",
     "head-ct",
