@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_the_readme_names_every_example():
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert len(SCRIPTS) == 4
+    assert len(SCRIPTS) == 5
     assert all(f"`python examples/{name}.py`" in page for name in SCRIPTS)
 
 
@@ -87,3 +87,16 @@ def test_iodine_and_calcium_are_told_apart(run):
         assert abs(numbers[f"iodine in Ca {amount:g} [mg/ml]"]) < 1.0
     for energy in (50, 70, 100):
         assert abs(numbers[f"water at {energy} keV [HU]"]) < 3.0
+
+
+@pytest.mark.slow
+def test_optimised_flip_angles_are_better_by_as_much_as_the_bound_says(run):
+    numbers = run("fingerprinting")
+    told = lambda time, train, what: numbers[f"{time} of white matter, {train}: {what} [%]"]
+    for train in ("usual", "optimised"):
+        for time in ("T1", "T2"):
+            spread, bound = (told(time, train, what) for what in ("standard deviation", "Cramér-Rao bound"))
+            # Some 300 voxels: a standard deviation is good to 4 %.
+            assert 0.88 * bound < spread < 1.25 * bound, (train, time)
+            assert abs(told(time, train, "mean error")) < 0.3 * spread
+    assert told("T2", "optimised", "standard deviation") < 0.65 * told("T2", "usual", "standard deviation")
