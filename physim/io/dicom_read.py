@@ -244,7 +244,7 @@ def _pixels(header) -> np.ndarray:
             syntax = data.file_meta.TransferSyntaxUID.name
             slope, intercept = float(data.get("RescaleSlope", 1.0)), float(data.get("RescaleIntercept", 0.0))
             stored = data.pixel_array
-    except (NotImplementedError, RuntimeError) as error:
+    except RuntimeError as error:
         raise InputError(
             f"{file} is compressed ({syntax}) and no installed decoder reads it; "
             "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, or decompress it with gdcmconv --raw"

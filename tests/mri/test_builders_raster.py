@@ -25,7 +25,11 @@ def test_blocks_and_events_begin_on_their_rasters(name):
 
 @ALL
 def test_gradients_keep_to_the_limits(name):
-    S.Limits().check(BUILDERS[name]())
+    sequence = BUILDERS[name]()
+    S.Limits().check(sequence)
+    if any(gradient is not None for one in sequence for gradient in (one.gx, one.gy, one.gz)):
+        with pytest.raises(InputError, match="limit"):
+            S.Limits(gradient=0.01).check(sequence)
 
 
 @ALL
