@@ -22,6 +22,7 @@ _KERNELS: dict[str, tuple[str, tuple]] = {
     "direct_sum_transpose": ("direct_sum", (False,)),
     "fingerprints": ("fingerprints", (False,)),
     "fingerprints_flip_gradient": ("fingerprints_transpose", ()),
+    "fingerprints_kept": ("fingerprints_kept", ()),
     "fingerprints_tangents": ("fingerprints", (True,)),
     "helical_back_projection": ("helical_back_projection", (True,)),
     "helical_back_projection_transpose": ("helical_back_projection", (False,)),

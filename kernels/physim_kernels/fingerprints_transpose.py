@@ -1,184 +1,142 @@
 """The gradient of fingerprints in all flip angles: backwards through the train, a vector of atoms at a time.
 
-States are kept every √TR repetitions on a first pass; each stretch between is then played again, from one set of states to
-the next, and gone back over. All of that stays in the second-level cache.
+`fingerprints_kept` has left states at the beginning of every stretch of repetitions; each stretch is played again, from one
+set of states to the next, and gone back over. All of that stays in the second-level cache.
 """
 
 # Numba hands an intrinsic its compile context as a first argument that no caller writes.
 # pyright: reportCallIssue=false
-import math
-
 import numpy as np
 from numba import njit, prange
-from numba.np.numpy_support import carray
 
 from . import bridge
-from .fingerprints import B1, FREQUENCY, PARTS, ROWS, START, kind_of, play, set_factors
-from .graph_adjoint_vectors import back_complex, back_real
-from .graph_vectors import COSINE_ECHO, ECHO, FACTORS, SINE_ECHO, play_complex, play_real
-from .vectors import lanes
+from .cache_lines import rows_of_lines
+from .fingerprints import PARTS
+from .fingerprints_kept import STATES, is_kept, length_of, tile_of, whole
+from .graph_adjoint_vectors import back_complex, back_real, decayed
+from .graph_arguments import GIVEN, array, sizes, train_of, wrong
+from .graph_train import B1, ROWS, SIGN, prepared, set_factors, turned
+from .graph_vectors import FACTORS, copy_rows, play_complex, play_real
+from .vectors import lanes, vector_bytes
 
 
 @njit(cache=True)
-def _keep(parts, states, index, orders, kept):
-    """Copies the states before repetition `index` to a set (part, 3 orders, atom)."""
-    room = (states.shape[1] - orders) // 2
-    p, q, z = room - orders - 2 - index, room + index, 2 * room
-    for part in range(parts):
-        kept[part, :orders] = states[part, p : p + orders]
-        kept[part, orders : 2 * orders] = states[part, q : q + orders]
-        kept[part, 2 * orders :] = states[part, z : z + orders]
-
-
-@njit(cache=True)
-def _first_pass(train, known, tissue, orders, length, factors, states, out, kept):
-    """The whole train, keeping states at the beginning of every stretch."""
-    parts, room = states.shape[0], (states.shape[1] - orders) // 2
-    states[:] = 0
-    states[0, 2 * room] = tissue[START]
-    for n in range(train[0].size):
-        if n % length == 0:
-            _keep(parts, states, n, orders, kept[n // length])
-        set_factors(train, known, tissue, parts, n, factors)
-        play(parts, states, n, orders, factors, out)
-
-
-@njit(cache=True)
-def _again(train, known, tissue, orders, begin, end, kept, factors, slots, out):
+def _again(table, tissue, orders, begin, end, kept, factors, slots, out):
     """One stretch from its kept states, each repetition's result beside its beginning; all factors are left as well."""
     parts, like = slots.shape[1], slots.dtype.type(0)
-    row = slots.shape[3] * slots.itemsize
+    row = vector_bytes(like)
     part = slots.shape[2] * row
     q, z = orders + 3, 2 * orders + 4
     for k in range(parts):
         slots[0, k, 1 : orders + 1] = kept[k, :orders]
         slots[0, k, q : q + orders] = kept[k, orders : 2 * orders]
         slots[0, k, z : z + orders] = kept[k, 2 * orders :]
+    stride, of, to = parts * part, tissue.ctypes.data, out.ctypes.data
     for n in range(begin, end):
-        at = slots.ctypes.data + (n - begin) * parts * part
-        mine, stride = factors[n - begin], parts * part
+        at, mine = slots.ctypes.data + (n - begin) * stride, factors.ctypes.data + (n - begin) * FACTORS * row
         if n > begin:
-            mine[:] = factors[n - begin - 1]
-            set_factors(train, known, tissue, parts, n, mine)
-        else:
-            _refresh(train, known, tissue, parts, n, mine)
-        moves = stride + row, stride - row, stride
-        places = at + row, at + q * row, at + z * row
+            copy_rows(like, mine - FACTORS * row, mine, FACTORS)
+        set_factors(like, table, n, n == begin, parts, of, mine)
+        moves, places = (stride + row, stride - row, stride), (at + row, at + q * row, at + z * row)
         if parts == 1:
-            play_real(like, *places, *moves, part, part, mine.ctypes.data, orders, out.ctypes.data)
+            play_real(like, *places, *moves, part, part, mine, orders, to)
         else:
-            play_complex(like, *places, *moves, part, part, mine.ctypes.data, orders, out.ctypes.data)
+            play_complex(like, *places, *moves, part, part, mine, orders, to)
 
 
 @njit(cache=True)
-def _refresh(train, known, tissue, parts, n, factors):
-    """Factors of repetition n where those of the one before are not at hand: as if it were the first of a train of one more."""
-    flip, phase, tr, te = train
-    last = min(n + 2, flip.size)
-    some = flip[n:last], phase[n:last], tr[n:last], te[n:last]
-    set_factors(some, known[n:last], tissue, parts, 0, factors)
+def _echoes(weights, table, tissue, first, echoes):
+    """Sensitivities of echoes before their decay from those of signals, whose imaginary parts count negative in JAX."""
+    parts = echoes.shape[1]
+    for lane in range(echoes.shape[2]):
+        atom = min(first + lane, weights.shape[0] - 1)
+        counts = first + lane < weights.shape[0]
+        for n in range(echoes.shape[0]):
+            real, imaginary = weights[atom, n, 0] * counts, -weights[atom, n, 1] * counts
+            if parts == 2:
+                echoes[n, 0, lane], echoes[n, 1, lane] = real, imaginary
+            else:
+                cosine, sine = turned(table, n, tissue, lane)
+                echoes[n, 0, lane] = sine * real + cosine * imaginary
 
 
 @njit(cache=True)
-def _echo(weights, train, tissue, factors, n, first, echo):
-    """Sensitivities of P₀ behind the pulse from those of the signals, whose imaginary parts count negative in JAX."""
-    _, phase, _, te = train
-    for lane in range(echo.shape[1]):
-        atom = first + lane
-        if atom >= weights.shape[0]:
-            echo[:, lane] = 0
-            continue
-        real, imaginary = weights[atom, n, 0], -weights[atom, n, 1]
-        if echo.shape[0] == 2:
-            c, s = factors[COSINE_ECHO, lane], factors[SINE_ECHO, lane]
-            echo[0, lane], echo[1, lane] = c * real + s * imaginary, c * imaginary - s * real
-        elif tissue[FREQUENCY, lane] != 0:
-            angle = 2 * math.pi * tissue[FREQUENCY, lane] * te[n]
-            size = math.cos(phase[n]) * factors[ECHO, lane]
-            echo[0, lane] = size * (real * math.sin(angle) + imaginary * math.cos(angle))
-        else:
-            echo[0, lane] = imaginary * factors[ECHO, lane] * (1.0 if phase[n] == 0 else math.cos(phase[n]))
-
-
-@njit(cache=True)
-def _back(parts, slots, bars, index, orders, factors, echo, out):
-    """One repetition backwards; P̄ moves one row up with each, Q̄ one down."""
-    like, row = slots.dtype.type(0), slots.shape[3] * slots.itemsize
-    part, part_bar = slots.shape[2] * row, bars.shape[1] * row
-    room = (bars.shape[1] - orders) // 2
-    begin = bars.ctypes.data
+def _back(parts, like, slot, part, bars, part_bar, room, index, orders, factors, echo, out):
+    """One repetition backwards, everything by its address; P̄ moves one row up with each, Q̄ one down."""
+    row = vector_bytes(like)
     p_bar, q_bar, z_bar = (
-        begin + index * row,
-        begin + (2 * room - orders - 2 - index) * row,
-        begin + 2 * room * row,
+        bars + index * row,
+        bars + (2 * room - orders - 2 - index) * row,
+        bars + 2 * room * row,
     )
-    at, weights, to = factors.ctypes.data, echo.ctypes.data, out.ctypes.data
-    p = slots.ctypes.data + row
-    q, z = p + (orders + 2) * row, p + (2 * orders + 3) * row
+    p, q, z = slot + row, slot + (orders + 3) * row, slot + (2 * orders + 4) * row
     if parts == 1:
-        back_real(like, p, q, z, p_bar, q_bar, z_bar, part, part_bar, at, weights, orders, to)
+        back_real(like, p, q, z, p_bar, q_bar, z_bar, part, part_bar, factors, echo, orders, out)
     else:
-        back_complex(like, p, q, z, p_bar, q_bar, z_bar, part, part_bar, at, weights, orders, to)
+        back_complex(like, p, q, z, p_bar, q_bar, z_bar, part, part_bar, factors, echo, orders, out)
 
 
 @njit(cache=True)
-def _some(part, shares, train, known, atoms, orders, parts, weights, made):
+def _stretch_back(begin, end, count, orders, slots, bars, factors, echoes, changes):
+    """Repetitions `end` − 1 to `begin` backwards; what each gives to its flip angle is left in `changes`."""
+    like, parts = slots.dtype.type(0), slots.shape[1]
+    row = vector_bytes(like)
+    part, part_bar, room = slots.shape[2] * row, bars.shape[1] * row, (bars.shape[1] - orders) // 2
+    slot, mine, echo = slots.ctypes.data, factors.ctypes.data, echoes.ctypes.data + begin * parts * row
+    first, out = bars.ctypes.data, changes.ctypes.data + begin * row
+    for n in range(end - begin - 1, -1, -1):
+        one = mine + n * FACTORS * row
+        decayed(like, parts, echo + n * parts * row, one)
+        _back(
+            parts, like, slot + n * parts * part, part, first, part_bar, room, count - 1 - begin - n, orders, one,
+            echo + n * parts * row, out + n * row,
+        )  # fmt: skip
+
+
+@njit(cache=True)
+def _some(part, shares, table, atoms, orders, parts, weights, kept, stretches, each):
     """What one share of the atoms gives to the gradient."""
-    width, count = lanes(atoms.dtype.type(0)), train[0].size
+    width, count, dtype = lanes(atoms.dtype.type(0)), table.shape[0], atoms.dtype
     tiles = (atoms.shape[1] + width - 1) // width
-    length = max(1, round(math.sqrt(count)))
-    stretches = (count + length - 1) // length
-    dtype = atoms.dtype
-    states = np.empty((parts, 2 * (count + orders + 2) + orders, width), dtype)
-    bars = np.empty((parts, 2 * (count + orders + 2) + orders, width), dtype)
-    kept = np.empty((stretches, parts, 3 * orders, width), dtype)
-    slots = np.zeros((length + 1, parts, 3 * orders + 4, width), dtype)
-    factors = np.zeros((length, FACTORS, width), dtype)
-    out, echo = np.empty((count, parts, width), dtype), np.empty((parts, width), dtype)
-    tissue, by_flip = np.empty((atoms.shape[0], width), dtype), np.empty((1, width), dtype)
+    length = length_of(count, stretches)
+    rooms, slot = 2 * (count + orders + 2) + orders, 3 * orders + 4
+    bars = rows_of_lines(parts * rooms, width, dtype).reshape(parts, rooms, width)
+    slots = rows_of_lines((length + 1) * parts * slot, width, dtype).reshape(length + 1, parts, slot, width)
+    factors, out = rows_of_lines(length * FACTORS, width, dtype), rows_of_lines(parts, width, dtype)
+    echoes = rows_of_lines(count * parts, width, dtype).reshape(count, parts, width)
+    tissue, changes = rows_of_lines(ROWS, width, dtype), rows_of_lines(count, width, dtype)
     for tile in range(part * tiles // shares, (part + 1) * tiles // shares):
         for n in range(width):
-            atom = min(tile * width + n, atoms.shape[1] - 1)
-            for row in range(atoms.shape[0]):
-                tissue[row, n] = atoms[row, atom]
-        _first_pass(train, known, tissue, orders, length, factors[0], states, out, kept)
+            for row in range(ROWS):
+                tissue[row, n] = atoms[row, min(tile * width + n, atoms.shape[1] - 1)]
+        _echoes(weights, table, tissue, tile * width, echoes)
+        mine = tile_of(kept, tile, stretches, parts, orders, width)
         bars[:] = 0
         for stretch in range(stretches - 1, -1, -1):
             begin, end = stretch * length, min((stretch + 1) * length, count)
-            _again(train, known, tissue, orders, begin, end, kept[stretch], factors, slots, out)
-            for n in range(end - 1, begin - 1, -1):
-                mine = factors[n - begin]
-                _echo(weights, train, tissue, mine, n, tile * width, echo)
-                _back(
-                    parts, slots[n - begin : n - begin + 1], bars, count - 1 - n, orders, mine, echo, by_flip
-                )
-                sign = math.cos(train[1][n]) if parts == 1 else 1.0
-                for lane in range(width):
-                    made[n] += sign * by_flip[0, lane] * tissue[B1, lane]
+            _again(table, tissue, orders, begin, end, mine[stretch], factors, slots, out)
+            _stretch_back(begin, end, count, orders, slots, bars, factors, echoes, changes)
+        for n in range(count):
+            for lane in range(width):
+                each[n, lane] += changes[n, lane] * tissue[B1, lane]
 
 
 @njit(parallel=True, cache=True)
-def flip_gradient(weights, atoms, flip, phase, tr, te, orders, made):
+def flip_gradient(weights, kept, stretches, atoms, flip, phase, tr, te, orders, made):
     """Σ over atoms and echoes of the sensitivities (atom, repetition, 2) times the derivatives in each flip angle."""
-    parts, known = kind_of(atoms, flip, phase, tr)
+    parts, table = prepared(atoms, flip, phase, tr, te)
     shares = min(PARTS, (atoms.shape[1] + 3) // 4)
-    each = np.zeros((shares, flip.size))
+    each = np.zeros((shares, flip.size, lanes(atoms.dtype.type(0))))
     for part in prange(shares):
-        _some(np.int64(part), shares, (flip, phase, tr, te), known, atoms, orders, parts, weights, each[part])
-    made[:] = each.sum(0)
-
-
-@njit(inline="always")
-def _array(frame, index, shape, real):
-    """An argument as an array."""
-    return carray(bridge.as_pointer(bridge.data(bridge.argument(frame, index)), real), shape)
+        _some(np.int64(part), shares, table, atoms, orders, parts, weights, kept, stretches, each[part])
+    for n in range(flip.size):
+        made[n] = each[:, n].sum() * table[n, SIGN]
 
 
 def make_handler(real, code):
     """The C entry point for one precision.
 
-    Arguments: sensitivities (atom, repetition), complex; atoms (8, atom); flip, phase, TR and TE (repetition); and as many
-    integers as there are orders.
+    Arguments: sensitivities (atom, repetition), complex; states kept by `fingerprints_kept`; then as in `graph_arguments`.
     """
     complex_code = bridge.COMPLEX[code]
 
@@ -186,35 +144,33 @@ def make_handler(real, code):
     def handle(frame):
         if bridge.is_query(frame):
             return bridge.answer_query(frame)
-        if not bridge.takes(frame, 7, 1):
-            return bridge.refuse(frame, "physim flip gradient: 7 arguments and 1 result are needed")
-        weights, given, made = bridge.argument(frame, 0), bridge.argument(frame, 1), bridge.result(frame, 0)
-        if not bridge.fits(weights, complex_code, 2) or not bridge.fits(given, code, 2):
+        if not bridge.takes(frame, 2 + GIVEN, 1):
+            return bridge.refuse(frame, "physim flip gradient: 8 arguments and 1 result are needed")
+        trouble, made = wrong(frame, 2, code), bridge.result(frame, 0)
+        weights, kept = bridge.argument(frame, 0), bridge.argument(frame, 1)
+        fit = (
+            bridge.fits(weights, complex_code, 2)
+            and bridge.fits(kept, code, 3)
+            and bridge.fits(made, code, 1)
+        )
+        if trouble == 1 or not fit:
             return bridge.refuse(frame, "physim flip gradient: wrong precision or number of dimensions")
-        for index in range(2, 7):
-            expected = bridge.INT32 if index == 6 else code
-            if not bridge.fits(bridge.argument(frame, index), expected, 1):
-                return bridge.refuse(frame, "physim flip gradient: wrong precision or number of dimensions")
-        atoms, count = bridge.size(weights, 0), bridge.size(weights, 1)
-        orders = bridge.size(bridge.argument(frame, 6), 0)
-        if bridge.size(given, 0) != ROWS or bridge.size(given, 1) != atoms or min(orders, atoms, count) < 1:
+        atoms, count, orders = sizes(frame, 2)
+        stretches = bridge.size(kept, 0)
+        fit = bridge.size(weights, 0) == atoms and bridge.size(weights, 1) == count
+        fit = fit and bridge.size(made, 0) == count and is_kept(kept, atoms, orders)
+        if trouble == 2 or not fit:
             return bridge.refuse(
-                frame, "physim flip gradient: atoms must be (8, atoms), and orders at least 1"
+                frame, "physim flip gradient: shapes of atoms, train, states or result differ"
             )
-        for index in range(2, 6):
-            if bridge.size(bridge.argument(frame, index), 0) != count:
-                return bridge.refuse(frame, "physim flip gradient: flip, phase, TR and TE differ in length")
-        if not bridge.fits(made, code, 1) or bridge.size(made, 0) != count:
-            return bridge.refuse(frame, "physim flip gradient: the result has a wrong precision or shape")
         flip_gradient(
-            _array(frame, 0, (atoms, count, 2), real),
-            _array(frame, 1, (ROWS, atoms), real),
-            _array(frame, 2, (count,), real).astype(np.float64),
-            _array(frame, 3, (count,), real).astype(np.float64),
-            _array(frame, 4, (count,), real).astype(np.float64),
-            _array(frame, 5, (count,), real).astype(np.float64),
+            array(weights, (atoms, count, 2), real),
+            array(kept, (stretches * 2 * STATES * orders * whole(atoms),), real),
+            stretches,
+            array(bridge.argument(frame, 2), (ROWS, atoms), real),
+            *train_of(frame, 2, count, real),
             orders,
-            carray(bridge.as_pointer(bridge.data(made), real), (count,)),
+            array(made, (count,), real),
         )
         return 0
 
@@ -223,5 +179,7 @@ def make_handler(real, code):
 
 def warm_up(dtype) -> None:
     """Calls the kernel on tiny arrays: starts Numba's threads, without which a cached handler crashes."""
-    train = np.ones((4, 2))
-    flip_gradient(np.ones((2, 2, 2), dtype), np.ones((ROWS, 2), dtype), *train, 2, np.zeros(2, dtype))
+    train, kept = np.ones((4, 2)), np.zeros(2 * STATES * 2 * 16, dtype)
+    flip_gradient(
+        np.ones((2, 2, 2), dtype), kept, 1, np.ones((ROWS, 2), dtype), *train, 2, np.zeros(2, dtype)
+    )

@@ -13,7 +13,7 @@ and the derivative in α is Σ d̄·(cos α Z − sin α y) − Z̄·(sin α Z +
 from numba import types
 from numba.extending import intrinsic
 
-from .graph_vectors import COSINE_W, E1, E2, SINE, SINE_W, VERSINE, Atoms
+from .graph_vectors import COSINE_ECHO, COSINE_W, E1, E2, ECHO, SINE, SINE_ECHO, SINE_W, VERSINE, Atoms
 from .vectors import I64, WIDTH
 
 
@@ -43,23 +43,54 @@ class _Back:
 
 
 class _RealBack(_Back):
-    """P = i p and Q = −i q: P̄ and Q̄ likewise."""
+    """P = i p and Q = −i q: P̄ and Q̄ likewise. With s̄ = P̄ + Q̄ and s = p + q, decays are part of the factors."""
 
     parts = 1
 
-    def apply(self, states, bars, echo):
-        """Sensitivities before the pulse, and what goes to the flip angle."""
-        block = self.block
-        (p, q, z), (p_bar, q_bar, z_bar) = states, bars
-        p_bar, q_bar, z_bar = (
-            block.multiply(e, bar) for e, bar in ((self.e2, p_bar), (self.e2, q_bar), (self.e1, z_bar))
+    def __init__(self, block: Atoms, factors):
+        super().__init__(block, factors)
+        self.from_s, self.from_z = (
+            block.multiply(self.half, self.e2),
+            block.multiply(self.half_sine, self.e1),
         )
-        if echo:
-            p_bar = block.add(p_bar, echo[0])
+        self.to_s, self.to_z = block.multiply(self.sine, self.e2), block.multiply(self.cosine, self.e1)
+
+    def first(self, states, bars, echo):
+        """Of order 0, where the echo is."""
+        block, (p_bar, q_bar, z_bar) = self.block, bars
+        p_bar = block.add(block.multiply(self.e2, p_bar), echo[0])
+        q_bar, z_bar = block.multiply(self.e2, q_bar), block.multiply(self.e1, z_bar)
         d = block.add(p_bar, q_bar)
-        given = self.to_flip(block.add(p, q), z, d, z_bar)
+        given = self._products(states, d, z_bar)
         u, z_bar = self.through(d, z_bar)
         return [block.add(p_bar, u), block.add(q_bar, u), z_bar], given
+
+    def apply(self, states, bars):
+        """Sensitivities before the pulse, and products that go to the flip angle."""
+        block, (p_bar, q_bar, z_bar) = self.block, bars
+        s_bar = block.add(p_bar, q_bar)
+        given = self._products(states, s_bar, z_bar)
+        u = block.sum_of(self.from_s, s_bar, self.from_z, z_bar)
+        p_bar, q_bar = (block.add(block.multiply(self.e2, bar), u) for bar in (p_bar, q_bar))
+        return [p_bar, q_bar, block.sum_of(self.to_s, s_bar, self.to_z, z_bar)], given
+
+    def _products(self, states, s_bar, z_bar):
+        p, q, z = states
+        s = self.block.add(p, q)
+        return [self.block.multiply(a, b) for a, b in ((s_bar, z), (z_bar, s), (s_bar, s), (z_bar, z))]
+
+    def given(self, first, sums):
+        """The derivative in the flip angle, from the products of order 0 and the sums of those of all others."""
+        block, half = self.block, self.block.constant(0.5)
+        e = (self.e2, self.e1, self.e2, self.e1)
+        a, b, c, d = (
+            block.add(n, block.multiply(*m)) for n, m in zip(first, zip(e, sums, strict=True), strict=True)
+        )
+        with_cosine = block.subtract(a, block.multiply(half, b))
+        return block.subtract(
+            block.multiply(self.cosine, with_cosine),
+            block.multiply(self.sine, block.add(block.multiply(half, c), d)),
+        )
 
     def passed(self, p_bar):
         """What order 0 of F₊ gives back to order 1 of F₋*."""
@@ -71,7 +102,11 @@ class _ComplexBack(_Back):
 
     parts = 2
 
-    def apply(self, states, bars, echo):
+    def first(self, states, bars, echo):
+        """Of order 0, where the echo is."""
+        return self.apply(states, bars, echo)
+
+    def apply(self, states, bars, echo=()):
         """Sensitivities before the pulse, and what goes to the flip angle."""
         block, w, v = self.block, self.w, self.v
         (pr, pi, qr, qi, zr, zi), (a, b, c, d, e, f) = states, bars
@@ -93,7 +128,13 @@ class _ComplexBack(_Back):
             e,
             f,
         ]
-        return bars, tuple(block.add(x, y) for x, y in zip(first, second, strict=True))
+        return bars, [block.add(x, y) for x, y in zip(first, second, strict=True)]
+
+    def given(self, first, sums):
+        """The derivative in the flip angle."""
+        block = self.block
+        a, b = (block.add(x, y) for x, y in zip(first, sums, strict=True))
+        return block.subtract(block.multiply(self.cosine, a), block.multiply(self.sine, b))
 
     def passed(self, real, imaginary):
         """What order 0 of F₊ gives back to order 1 of F₋*."""
@@ -127,18 +168,19 @@ def _back(kind):
             bars = [block.at(a, I64((1, -1, 0)[n // parts])) for n, a in enumerate(bars)]
             weights = [block.load(block.at(echo, I64(n))) for n in range(parts)]
 
-            def one(index, first):
+            def one(index, apply, *more):
                 here = [block.at(a, index) for a in bars]
                 values = [block.load(block.at(a, index)) for a in states]
-                made, given = turn.apply(values, [block.load(a) for a in here], weights if first else None)
+                made, given = apply(values, [block.load(a) for a in here], *more)
                 for place, value in zip(here, made, strict=True):
                     block.store(place, value)
                 return given
 
-            start = one(I64(0), True)
-            sums = block.sums(count, start, lambda index: one(index, False))
-            total = block.subtract(block.multiply(turn.cosine, sums[0]), block.multiply(turn.sine, sums[1]))
-            block.store(out, total)
+            first = one(I64(0), turn.first, weights)
+            zeros = [block.constant(0)] * len(first)
+            block.store(
+                out, turn.given(first, block.sums(count, zeros, lambda index: one(index, turn.apply)))
+            )
             return cg.get_dummy_value()
 
         return signature, generate
@@ -156,3 +198,25 @@ def _unwind(block: Atoms, turn, bars) -> None:
 
 
 back_real, back_complex = _back(_RealBack), _back(_ComplexBack)
+
+
+@intrinsic
+def decayed(context, like, parts, echo, factors):
+    """Sensitivities of an echo (`parts` rows at an address) become those of P₀ behind the pulse: decayed, and turned back."""
+    real = like
+
+    def generate(cg, builder, signature, arguments):
+        _, parts, echo, factors = arguments
+        block = Atoms(builder, cg.get_value_type(real), WIDTH[real], real.bitwidth // 8)
+        with builder.if_else(builder.icmp_signed("==", parts, I64(1))) as (single, both):
+            with single:
+                block.store(echo, block.multiply(block.load(echo), block.factor(factors, ECHO)))
+            with both:
+                second = block.at(echo, I64(1))
+                c, s = block.factor(factors, COSINE_ECHO), block.factor(factors, SINE_ECHO)
+                a, b = block.load(echo), block.load(second)
+                block.store(echo, block.sum_of(c, a, s, b))
+                block.store(second, block.subtract(block.multiply(c, b), block.multiply(s, a)))
+        return cg.get_dummy_value()
+
+    return types.void(real, types.int64, types.int64, types.int64), generate

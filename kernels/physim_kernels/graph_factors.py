@@ -8,8 +8,6 @@ from numba import njit
 from .sample_runs import FAST
 from .turns import decay, sine_cosine
 
-IN_STEP = 1e-6  # by which the sine of a phase may miss 0 to count as a phase of 0 or π
-
 
 @njit(fastmath=FAST, cache=True)
 def decays(out, time, constant):
@@ -53,13 +51,3 @@ def phases(cosine, sine, size, step, time, frequency):
         cycles -= np.floor(cycles + 0.5)
         s, c = sine_cosine(cosine.dtype.type(cycles))
         cosine[n], sine[n] = size[n] * c, size[n] * s
-
-
-@njit(cache=True)
-def in_step(phase, tr):
-    """Whether all phases are 0 or π, and whether all repetitions are equally long."""
-    real, even = True, True
-    for n in range(tr.size):
-        real = real and abs(math.sin(phase[n])) < IN_STEP
-        even = even and tr[n] == tr[0]
-    return real, even

@@ -77,6 +77,22 @@ class Atoms(Block):
         return totals
 
 
+@intrinsic
+def copy_rows(context, like, source, target, count):
+    """Copies `count` rows (a literal or not, at least 1) between addresses."""
+    real = like
+
+    def generate(cg, builder, signature, arguments):
+        _, source, target, count = arguments
+        block = Atoms(builder, cg.get_value_type(real), WIDTH[real], real.bitwidth // 8)
+        block.loop(
+            count, lambda index: block.store(block.at(target, index), block.load(block.at(source, index)))
+        )
+        return cg.get_dummy_value()
+
+    return types.void(real, types.int64, types.int64, types.int64), generate
+
+
 class _RealTurn:
     """States p, q, z: s = p + q, d = A s + B z, p ← E₂ p + d, q ← E₂ q + d, z ← C z + D s."""
 

@@ -19,6 +19,35 @@ def lanes(context, real):
     return types.int64(real), lambda cg, builder, signature, arguments: I64(width)
 
 
+@intrinsic
+def vector_bytes(context, real):
+    """How many bytes they have."""
+    size = WIDTH[real] * real.bitwidth // 8
+    return types.int64(real), lambda cg, builder, signature, arguments: I64(size)
+
+
+@intrinsic
+def pointer(context, real, address):
+    """The address as that of numbers of the type of `real`, for `numba.carray`."""
+
+    def generate(cg, builder, signature, arguments):
+        return builder.inttoptr(arguments[1], cg.get_value_type(types.CPointer(real)))
+
+    return types.CPointer(real)(real, types.int64), generate
+
+
+@intrinsic
+def spread(context, real, address, value):
+    """Writes one number of the type of `real` into every lane of the vector at an address."""
+
+    def generate(cg, builder, signature, arguments):
+        block = Block(builder, cg.get_value_type(real), WIDTH[real])
+        block.store(arguments[1], block.spread(arguments[2]))
+        return cg.get_dummy_value()
+
+    return types.void(real, types.int64, real), generate
+
+
 class Block:
     """Arithmetic on vectors of `width` numbers of type `element`."""
 

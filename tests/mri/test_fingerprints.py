@@ -127,7 +127,8 @@ def test_derivatives_in_everything_else():
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("spoiled", [False, True])
 def test_gradient_in_flip_angles(spoiled):
-    assert physim_kernels.ensure("fingerprints_flip_gradient", np.float64), availability._failed
+    for kernel in ("fingerprints_flip_gradient", "fingerprints_kept"):
+        assert physim_kernels.ensure(kernel, np.float64), availability._failed
     weight = RNG.standard_normal((11, 17))
     phase = 0.9 * np.arange(17.0) ** 2 if spoiled else np.pi * (np.arange(17) % 2)
     atoms = Atoms(T1[:11], T2[:11], b1=np.linspace(0.8, 1.1, 11), off_resonance=9.0, t2_prime=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -75,3 +76,31 @@ def by_kernel(name: str, sets: int, reference, orders: int, case: Case):
     return jax.lax.platform_dependent(
         *case, cpu=compiled, default=lambda *values: reference(orders, Case(*values))
     )
+
+
+def by_kernel_with_states(orders: int, case: Case) -> tuple[Complex[Array, "atom tr"], Float[Array, "..."]]:
+    """Signals, and the states at the beginning of each stretch of about 2 √TR repetitions, from which a gradient goes on.
+
+    Without a kernel there are none. Vectors of atoms are as wide as a processor's: space is for whole ones of 16.
+    """
+    signals = jnp.result_type(case.t1.dtype, jnp.complex64)
+    atoms, count = case.t1.shape[0], case.flip.shape[0]
+    stretches = max(1, round(math.sqrt(count) / 2))
+    made = (
+        jax.ShapeDtypeStruct((1, atoms, count), signals),
+        jax.ShapeDtypeStruct((stretches, 6 * orders, -(-atoms // 16) * 16), case.t1.dtype),
+    )
+    target = physim_kernels.ensure("fingerprints_kept", case.t1.dtype)
+    if target is None:
+        return reference(orders, case), jnp.zeros((0, 6 * orders, 0), case.t1.dtype)
+
+    def compiled(*values):
+        signals, kept = jax.ffi.ffi_call(target, made, vmap_method="sequential")(
+            *arguments(orders, Case(*values))
+        )
+        return signals[0], kept
+
+    def plain(*values):
+        return reference(orders, Case(*values)), jnp.zeros(made[1].shape, case.t1.dtype)
+
+    return jax.lax.platform_dependent(*case, cpu=compiled, default=plain)

@@ -15,7 +15,14 @@ from physim.core.linear_pair import linear_pair
 from physim_phantoms._checks import InputError, is_concrete
 
 from .atoms import Atoms
-from .fingerprint_case import Case, arguments, by_kernel, reference, reference_with_tangents
+from .fingerprint_case import (
+    Case,
+    arguments,
+    by_kernel,
+    by_kernel_with_states,
+    reference,
+    reference_with_tangents,
+)
 from .inversion import IdealInversion, inverted
 from .train import Train, echoes
 
@@ -96,6 +103,20 @@ def _signals_with_tangents(orders: int, case: Case) -> Complex[Array, "3 atom tr
     return by_kernel("fingerprints_tangents", 3, reference_with_tangents, orders, case)
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _signals_with_states(orders: int, case: Case) -> tuple[Complex[Array, "atom tr"], Float[Array, "..."]]:
+    """Signals, and the states from which the gradient in flip angles goes on."""
+    return by_kernel_with_states(orders, case)
+
+
+@_signals_with_states.defjvp
+def _states_stay(orders: int, primals, tangents):
+    """Derivatives of derivatives go through references, which make no use of the states."""
+    signals, kept = _signals_with_states(orders, *primals)
+    change = jax.jvp(partial(_signals, orders), primals, tangents)[1]
+    return (signals, kept), (change, jnp.zeros_like(kept))
+
+
 def _by_reference(orders: int, primals, tangents):
     """Derivatives of derivatives go through the reference."""
     return jax.jvp(partial(reference_with_tangents, orders), primals, tangents)
@@ -105,26 +126,29 @@ def _derivative(orders: int, primals, tangents):
     """Along T1, T2 and flip angles by kernels; along everything else through the reference."""
     (case,), (moved,) = primals, tangents
     moving = {name: value for name, value in moved._asdict().items() if not _is_zero(value)}
-    signals, change = _with_times(orders, case, moving.pop("t1", None), moving.pop("t2", None))
+    signals, change = _by_kernels(orders, case, *(moving.pop(name, None) for name in ("t1", "t2", "flip")))
     if "pd" in moving or "t2_prime" in moving:
         # Signals are those of unit density times pd exp(−te / t2_prime).
         size = moving.pop("pd", 0.0) * jnp.ones_like(case.pd)
         size = size[:, None] + _slower(case, moving.pop("t2_prime", None))
         change = change + size * _signals(orders, case._replace(pd=jnp.ones_like(case.pd)))
-    if "flip" in moving:
-        change = change + _FLIPS.apply(orders, tuple(case), moving.pop("flip"))
     if moving:
         at = {name: getattr(case, name) for name in moving}
         change = change + jax.jvp(lambda some: reference(orders, case._replace(**some)), (at,), (moving,))[1]
     return signals, change
 
 
-def _with_times(orders: int, case: Case, t1, t2):
-    """Signals, and their change with T1 and T2, each None if it stays."""
-    if t1 is None and t2 is None:
-        return _signals(orders, case), 0.0
-    signals, *by = _signals_with_tangents(orders, case)
-    return signals, sum(a[:, None] * b for a, b in zip((t1, t2), by, strict=True) if a is not None)
+def _by_kernels(orders: int, case: Case, t1, t2, flip):
+    """Signals, and their change with T1, T2 and flip angles, each None if it stays."""
+    if flip is None:
+        signals, change = None, 0.0
+    else:
+        signals, kept = _signals_with_states(orders, case)
+        change = _FLIPS.apply(orders, (*case, kept), flip)
+    if t1 is not None or t2 is not None:
+        signals, *by = _signals_with_tangents(orders, case)
+        change = change + sum(a[:, None] * b for a, b in zip((t1, t2), by, strict=True) if a is not None)
+    return _signals(orders, case) if signals is None else signals, change
 
 
 def _slower(case: Case, t2_prime):
@@ -134,15 +158,15 @@ def _slower(case: Case, t2_prime):
     return (case.pd * t2_prime / case.t2_prime**2)[:, None] * case.te
 
 
-def _along_flips(orders: int, case: tuple, change) -> Complex[Array, "atom tr"]:
+def _along_flips(orders: int, parameters: tuple, change) -> Complex[Array, "atom tr"]:
     """What a change of the flip angles does to the signals."""
-    whole = Case(*case)
+    whole = Case(*parameters[:-1])
     return jax.jvp(lambda flip: reference(orders, whole._replace(flip=flip)), (whole.flip,), (change,))[1]
 
 
-def _to_flips(orders: int, case: tuple, weights) -> Float[Array, " tr"]:
+def _to_flips(orders: int, parameters: tuple, weights) -> Float[Array, " tr"]:
     """The transpose, in plain JAX."""
-    whole = Case(*case)
+    whole = Case(*parameters[:-1])
     return jax.vjp(lambda flip: reference(orders, whole._replace(flip=flip)), whole.flip)[1](weights)[0]
 
 
@@ -152,10 +176,12 @@ def _flip_kernel(dtype):
     if target is None:
         return None
 
-    def call(orders: int, case: tuple, weights):
-        whole = Case(*case)
+    def call(orders: int, parameters: tuple, weights):
+        whole, kept = Case(*parameters[:-1]), parameters[-1]
+        if not kept.size:
+            return _to_flips(orders, parameters, weights)
         made = jax.ShapeDtypeStruct(whole.flip.shape, whole.flip.dtype)
-        return jax.ffi.ffi_call(target, made)(weights, *arguments(orders, whole))
+        return jax.ffi.ffi_call(target, made)(weights, kept, *arguments(orders, whole))
 
     return call
 
