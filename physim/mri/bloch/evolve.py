@@ -32,7 +32,7 @@ def after_pulses(
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.duration),
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.moment),
     )
-    _, transverse = jax.lax.scan(one, at_rest, rows)
+    _, transverse = jax.lax.scan(jax.checkpoint(one, prevent_cse=False), at_rest, rows)
     return jnp.moveaxis(transverse, 0, 1)
 
 

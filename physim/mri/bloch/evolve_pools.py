@@ -72,7 +72,7 @@ def pools_after_pulses(pools: Pools, program: Program) -> Float[Array, "componen
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.duration),
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.moment),
     )
-    _, m = jax.lax.scan(one, at_rest, rows)
+    _, m = jax.lax.scan(jax.checkpoint(one, prevent_cse=False), at_rest, rows)
     return jnp.moveaxis(m, 0, 1)
 
 
