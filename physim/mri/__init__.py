@@ -95,6 +95,7 @@ from .sequence import b_matrix as b_matrix
 from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
+from .sharded import simulate_sharded as simulate_sharded
 from .simulate import magnetisation as magnetisation
 from .simulate import prepare_encoding as prepare_encoding
 from .simulate import simulate as simulate

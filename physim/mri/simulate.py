@@ -49,9 +49,8 @@ def simulate(
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
-    program = _program(sequence, scanner, motion)
-    _require_still_or_uniform(program, scanner)
-    return _simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
+    program = checked_program(sequence, scanner, motion)
+    return simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
 
 
 def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Program) -> Encoding:
@@ -65,8 +64,17 @@ def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Pr
     return encoding.prepared(program.samples, *_encoded(_placed(spins, program), program), chunks)
 
 
-def _program(sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion) -> Program:
+def checked_program(
+    sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion = Still()
+) -> Program:
     """The program to play in this scanner."""
+    program = _program(sequence, scanner, motion)
+    _require_still_or_uniform(program, scanner)
+    return program
+
+
+def _program(sequence: Sequence | Program | Any, scanner: Scanner, motion: Motion) -> Program:
+    """The program, compiled or found to be compiled for this scanner."""
     if not isinstance(sequence, Program):
         ours = sequence if isinstance(sequence, Sequence) else from_pypulseq(sequence)
         return compile_sequence(ours, float(scanner.field), gradients=scanner.gradients, motion=motion)
@@ -120,9 +128,10 @@ def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, 
 
 
 @eqx.filter_jit
-def _simulated(
+def simulated(
     spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
 ) -> Complex[Array, "coil sample"]:
+    """The signal of spins under a program that fits them and an encoding that is ready."""
     both = (_placed(spins, program), spins.position)
     dtype = spins.t1.dtype
     chunk = _chunk(spins, program)
