@@ -25,6 +25,8 @@ from .coils import body_array as body_array
 from .coils import body_noise as body_noise
 from .coils import head_array as head_array
 from .coils import sensitivity_maps as sensitivity_maps
+from .configuration import ConfigurationGraph as ConfigurationGraph
+from .configuration import PhaseGraph as PhaseGraph
 from .contrasts import Contrast as Contrast
 from .contrasts import InversionRecovery as InversionRecovery
 from .contrasts import SpinEcho as SpinEcho
@@ -95,6 +97,7 @@ from .sequence import b_matrix as b_matrix
 from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
+from .simulate import configuration_graph as configuration_graph
 from .simulate import magnetisation as magnetisation
 from .simulate import prepare_encoding as prepare_encoding
 from .simulate import simulate as simulate
