@@ -65,6 +65,7 @@ from .motion import DisplacementMotion as DisplacementMotion
 from .motion import Motion as Motion
 from .motion import RigidMotion as RigidMotion
 from .patient_spins import spins_in as spins_in
+from .patient_spins import voxels_in as voxels_in
 from .plot import plot as plot
 from .pools import Liquid as Liquid
 from .pools import Pools as Pools

@@ -51,7 +51,9 @@ def simulate(
     `program = mri.compile_sequence(sequence)` and give that.
     """
     if isinstance(spins, PhaseGraph):
-        return signal_of(spins, configuration_graph(spins, sequence, scanner, motion), scanner.receive, encoding)
+        return signal_of(
+            spins, configuration_graph(spins, sequence, scanner, motion), scanner.receive, encoding
+        )
     program = _program(sequence, scanner, motion)
     _require_still_or_uniform(program, scanner)
     return _simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))

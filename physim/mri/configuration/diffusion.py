@@ -50,7 +50,9 @@ def transverse_b(
     """
     start = clock.middles[period]
     stop = start + 1e12 * time
-    inside = clock.corners[np.searchsorted(clock.corners, start, "right") : np.searchsorted(clock.corners, stop)]
+    inside = clock.corners[
+        np.searchsorted(clock.corners, start, "right") : np.searchsorted(clock.corners, stop)
+    ]
     edges = np.concatenate([[start], inside, [stop]])
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
     nodes, weights = np.polynomial.legendre.leggauss(3)

@@ -32,7 +32,9 @@ def signal_of(
     chunk = _chunk(spins, graph)
     chunks = -(-spins.count // chunk)
     encodings = [
-        None if one is None else encoding.prepared(one.samples, spins.position, spins.off_resonance, rate, chunks)
+        None
+        if one is None
+        else encoding.prepared(one.samples, spins.position, spins.off_resonance, rate, chunks)
         for one, rate in zip((graph.behind, graph.front), _rates(spins, graph.dephases), strict=True)
     ]
     return _signal(spins, graph, receive, encodings, chunk)
