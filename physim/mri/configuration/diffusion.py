@@ -29,7 +29,8 @@ class Clock(NamedTuple):
 
 def clock_of(sequence: Sequence, program: Program, intervals: Intervals) -> Clock:
     """When the pulses of a sequence are played."""
-    played = program.gradients.played(gradients_of(sequence).axes, program.field)
+    asked = gradients_of(sequence).axes
+    played = program.gradients.played(asked, program.field)
     first = next(
         (start + one.rf.delay for start, one in zip(sequence.starts(), sequence, strict=False) if one.rf), 0
     )
@@ -37,7 +38,7 @@ def clock_of(sequence: Sequence, program: Program, intervals: Intervals) -> Cloc
     silent = not len(np.asarray(program.shapes[0].b1).nonzero()[0]) and pulse[0] == 0
     start = 0.0 if silent else float(first)
     middles = start + 1e12 * (halves.before[pulse[0]] + np.cumsum([0, *intervals.time[:-1]]))
-    corners = np.unique(np.concatenate([np.asarray(curve.times, float) for curve in played.axes]))
+    corners = np.unique(np.concatenate([np.asarray(curve.times, float) for curve in asked]))
     return Clock(middles, played.moment, corners)
 
 

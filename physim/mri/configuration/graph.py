@@ -54,8 +54,9 @@ class ReadOuts(eqx.Module):
 class ConfigurationGraph(eqx.Module):
     """A program with the configurations that are kept of it; `mri.configuration_graph` makes it.
 
-    Give it to `mri.simulate` in place of the sequence, inside `jax.jit` and `jax.grad` as well: structure and trajectory
-    are frozen (`turns`: moments of the pulses' own gradients); tissue, flip angles and phases of its `program` are traced. Valid for voxels like those it was made for.
+    Give it to `mri.simulate` in place of the sequence, inside `jax.jit` and `jax.grad` as well: structure, timing and
+    trajectory are frozen (`turns`: moments of the pulses' own gradients); tissue, flip angles and phases of its `program`
+    are traced. Valid for voxels like those it was made for.
 
     - `truncation_error`: what leaving out configurations is estimated to do to the samples, relative to their root mean
       square: their energies are added up as if they never met with a phase, in a few of the voxels. An estimate, no bound.
@@ -152,7 +153,7 @@ def read_outs(
         members[at][:size] = np.where(row.members >= count, row.members - count + most, row.members)
         apart[at][:size] = row.apart
         since[at] = row.anchor - ends[row.period]
-        if b_values is not None:
+        if b is not None and b_values is not None:
             b_values[at][:size] = b[index]
         length[row.period * each + place] = row.last - row.first
         k = intervals.sample_k[row.first : row.last] + row.k

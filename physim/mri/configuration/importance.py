@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from .layers import Layer, Tissues
 
@@ -23,14 +22,12 @@ class Importance(NamedTuple):
       period. - `lost`: of what was too weak to be followed up, an upper estimate.
     """
 
-    parts: list[Float[np.ndarray, "3 pair"]]
-    seen: list[Float[np.ndarray, "2 pair"]]
+    parts: list[np.ndarray]
+    seen: list[np.ndarray]
     lost: float
 
 
-def importance_of(
-    layers: list[Layer], tissues: Tissues, visible: list[Float[np.ndarray, "2 pair voxel"]]
-) -> Importance:
+def importance_of(layers: list[Layer], tissues: Tissues, visible: list[np.ndarray]) -> Importance:
     """`visible`: Σ over the samples of a period of the squared weight with which they see F_k and F_−k."""
     seen = [layer.after[:2] * sight for layer, sight in zip(layers, visible, strict=True)]
     whole = float(np.mean(sum(part.sum((0, 1)) for part in seen))) or 1.0
@@ -42,9 +39,7 @@ def importance_of(
     return Importance(parts[::-1], [part.max(2) / whole for part in seen], lost)
 
 
-def kept_pairs(
-    layers: list[Layer], importance: Importance, budget: float
-) -> tuple[list[Bool[np.ndarray, " pair"]], float]:
+def kept_pairs(layers: list[Layer], importance: Importance, budget: float) -> tuple[list[np.ndarray], float]:
     """Which pairs stay so that no more than `budget` of the energy goes, and what goes."""
     high = max(float(part.sum(0).max()) for part in importance.parts) + 1e-30
     low, keep, cost = 1e-30, *_without(layers, importance, 0.0)

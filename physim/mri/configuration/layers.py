@@ -56,7 +56,8 @@ def layers_of(
     lost, made = 0.0, []
     for period, winding in enumerate(windings):
         before, values = values, _after_pulse(tissues, period, values)
-        made.append(Layer(label, *sources, _squares(before), _squares(values), lost))
+        plus, minus, z = sources
+        made.append(Layer(label, plus, minus, z, _squares(before), _squares(values), lost))
         key, label, sources, values = _moved(tissues, period, winding, multipliers, key, label, values)
         key, label, sources, values, lost = _strong(key, label, sources, values, floor, most)
     return made

@@ -160,7 +160,7 @@ def _row_b(clock: Clock | None, rows, k):
     """b of the members of each row up to the sample at which they are nearest to their echo."""
     if clock is None:
         return None
-    return [transverse_b(clock, row.period, row.anchor, _signed(k[row.period])[row.members]) for row in rows]
+    return [transverse_b(clock, row.period, row.echo, _signed(k[row.period])[row.members]) for row in rows]
 
 
 def _signed(k):

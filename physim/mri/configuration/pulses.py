@@ -18,6 +18,7 @@ from jaxtyping import Array, Complex, Float
 from ..bloch.pulses import pulse_maps
 from ..phase import wrapped, wrapped_product
 from ..sequence.program import Pair, Program
+from ..spins import Isochromats
 from .voxels import PhaseGraph
 
 
@@ -35,7 +36,10 @@ class Mixing(NamedTuple):
 
 def mixing_of(spins: PhaseGraph, program: Program, turns: tuple[Pair, Pair]) -> Mixing:
     """The mixing by all pulses; `turns`: moments of their own gradients before and behind their middles."""
-    maps = pulse_maps(spins, program.shapes, program.integrator)  # type: ignore[arg-type]
+    centres = Isochromats(
+        spins.position, spins.pd, spins.t1, spins.t2, off_resonance=spins.off_resonance, b1=spins.b1
+    )
+    maps = pulse_maps(centres, program.shapes, program.integrator)
     before, behind = (_turn(spins, k) for k in turns)
     a, b = maps[:, 0], maps[:, 1]
     return Mixing(

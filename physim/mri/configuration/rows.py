@@ -7,6 +7,7 @@ with the number of configurations of one k.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ from .intervals import Intervals
 class Row(NamedTuple):
     """Configurations of one k for some samples of one period.
 
-    - `members`: F of k, then F of −k, in the numbers of the layer. - `apart`: |time from its echo| of each when the row's
+    - `members`: F of k, then F of −k, in the numbers of the layer. - `echo`: when they are nearest to k = 0, from the middle
+      of the pulse. - `apart`: |time from its echo| of each when the row's
       time begins, s. - `anchor`: that time, s after the middle of the pulse. - `k`: cycles/mm. - `first`, `last`: samples.
     """
 
@@ -29,6 +31,7 @@ class Row(NamedTuple):
     k: Float[np.ndarray, "3"]
     first: int
     last: int
+    echo: float
 
 
 class Seen(NamedTuple):
@@ -85,16 +88,21 @@ def _cut(period: int, seen: Seen, members, intervals: Intervals, dephases: bool)
     first, last = int(intervals.offsets[period]), int(intervals.offsets[period + 1])
     begin = float(intervals.halves.behind[intervals.pulse[period]])
     k, tau = seen.k[members[0]], seen.tau[members]
-    if not dephases:
-        return [Row(period, seen.place[members], 0 * tau, begin, k, first, last)], []
     times = intervals.sample_time[first:last]
+    distance = np.linalg.norm(intervals.sample_k[first:last] + k, axis=1)
+
+    def row(side, anchor: float, start: int, stop: int) -> Row:
+        echo = float(times[start + np.argmin(distance[start:stop])])
+        apart = np.abs(tau[side] + anchor) if dephases else 0 * tau
+        return Row(period, seen.place[members[side]], apart, anchor, k, first + start, first + stop, echo)
+
+    if not dephases:
+        return [row(slice(None), begin, 0, len(times))], []
     cuts = np.unique(np.concatenate([[0], np.searchsorted(times, -tau), [len(times)]]))
     behind, front = [], []
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts.tolist()):
         late = tau + times[start] >= 0
         for side, anchor, rows in ((late, times[start], behind), (~late, times[stop - 1], front)):
             if side.any():
-                apart = np.abs(tau[side] + anchor)
-                place = seen.place[members[side]]
-                rows.append(Row(period, place, apart, float(anchor), k, first + start, first + stop))
+                rows.append(row(side, float(anchor), start, stop))
     return behind, front

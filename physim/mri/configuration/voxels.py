@@ -76,11 +76,6 @@ class PhaseGraph(eqx.Module):
         """How many voxels."""
         return self.position.shape[0]
 
-    @property
-    def detuning(self) -> Float[Array, " spin"]:
-        """Off-resonance at the centre of each voxel, Hz."""
-        return self.off_resonance
-
     @classmethod
     def from_phantom(
         cls,
