@@ -12,8 +12,8 @@ from tests.helper import assert_gradient, nrmse
 
 SCANNER = mri.Scanner()
 S = mri.sequences
-VIEW = (32.0, 24.0)
-SIZE = np.array([4.0, 4.0, 1e-3])
+VIEW = (64.0, 48.0)
+SIZE = np.array([8.0, 8.0, 1e-3])
 
 
 def values_of(height: float = 0.0) -> dict:
@@ -42,7 +42,9 @@ def in_space(values: dict, nodes: tuple[int, int]) -> mri.Isochromats:
 
 
 def spoiled(region) -> mri.Sequence:
-    return S.spoiled_gradient_echo((8, 6), VIEW, np.deg2rad(35), tr=14e-3, te=6e-3, region=region)
+    return S.spoiled_gradient_echo(
+        (8, 6), VIEW, np.deg2rad(35), tr=14e-3, te=6e-3, region=region, dwell=25e-6
+    )
 
 
 def test_spoiled_echoes_of_a_slice_and_their_truncation():
@@ -81,7 +83,7 @@ def test_turbo_spin_echoes_with_crushers_and_stimulated_echoes():
 
 
 def test_balanced_echoes_dephase_by_t2_prime():
-    sequence = S.balanced_ssfp((8, 6), VIEW, np.deg2rad(50), tr=6e-3)
+    sequence = S.balanced_ssfp((8, 6), VIEW, np.deg2rad(50), tr=6e-3, dwell=25e-6)
     values = {"t1": 0.5, "t2": 0.1, "t2_prime": 0.02, "off_resonance": 15.0}
     place = np.array([[3.0, -2.0, 0.0]])
     count = 60_000
@@ -94,7 +96,9 @@ def test_balanced_echoes_dephase_by_t2_prime():
 
 @pytest.mark.usefixtures("x64")
 def test_derivatives_in_tissue_and_flip_angle():
-    sequence = S.spoiled_gradient_echo((4, 3), VIEW, np.deg2rad(35), tr=14e-3, te=6e-3, region=S.Whole())
+    sequence = S.spoiled_gradient_echo(
+        (4, 3), VIEW, np.deg2rad(35), tr=14e-3, te=6e-3, region=S.Whole(), dwell=25e-6
+    )
     values = values_of() | {"t2_prime": np.full(5, 0.05), "diffusivity": np.full(5, 2e-3)}
     graph = mri.configuration_graph(mri.PhaseGraph(**values, size=SIZE), sequence, SCANNER)
     names = ("pd", "t1", "t2", "off_resonance", "b1", "t2_prime", "diffusivity")
@@ -112,12 +116,12 @@ def test_derivatives_in_tissue_and_flip_angle():
 
 
 def test_a_patient_scanned_by_phase_graphs():
-    grid = Grid((8, 6, 1), (4.0, 4.0, 5.0))
+    grid = Grid((8, 6, 1), (8.0, 8.0, 5.0))
     water = np.zeros(grid.shape, np.float32)
     water[2:6, 1:5] = 1.0
     patient = Phantom.from_fractions(grid, {"grey_matter": water})
     scanner = mri.Scanner(noise=0.0, transmit=mri.NominalTransmit(0.9))
-    sequence = S.balanced_ssfp((8, 6), VIEW, np.deg2rad(40), tr=6e-3)
+    sequence = S.balanced_ssfp((8, 6), VIEW, np.deg2rad(40), tr=6e-3, dwell=25e-6)
     scan = lambda **spins: mri.scan(patient, sequence, scanner, jax.random.key(0), **spins)
     made = np.asarray(scan(spins=mri.voxels_in(patient, scanner)).samples)
     truth = np.asarray(scan(per_voxel=1021).samples)
