@@ -15,6 +15,7 @@ from .layers import Layer
 from .rows import Row
 
 Index = Int[np.ndarray | Array, "..."]
+NOWHERE = -1  # the place of what begins with nothing
 Numbers = Float[np.ndarray | Array, "..."]
 
 
@@ -97,9 +98,6 @@ def kept_of(layers: list[Layer], keep) -> Kept:
         number[places[-1]] = np.arange(one.sum())
         before = number, int(one.sum())
     return Kept(places, f, z)
-
-
-NOWHERE = -1
 
 
 def moves_of(kept: Kept, b_f: list | None, b_z: list | None) -> Moves:
