@@ -81,7 +81,7 @@ def test_ideal_spoiling_reaches_the_ernst_signal():
 def test_diffusion_of_a_stimulated_echo():
     diffusivity, long, apart, k = 3e-2, 8e-3, 30e-3, 5.0
     blocks = [
-        *(pulse(np.pi / 2), pause(long, k), pulse(np.pi / 2), pause(apart - long), pulse(np.pi / 2)),
+        *(pulse(np.pi / 2), pause(long, k), pulse(np.pi / 2), pause(apart - long, 17.0), pulse(np.pi / 2)),
         *(pause(long, k), read()),
     ]
     made = answer(blocks, diffusivity=diffusivity)
