@@ -25,6 +25,8 @@ from .coils import body_array as body_array
 from .coils import body_noise as body_noise
 from .coils import head_array as head_array
 from .coils import sensitivity_maps as sensitivity_maps
+from .configuration import ConfigurationGraph as ConfigurationGraph
+from .configuration import PhaseGraph as PhaseGraph
 from .contrasts import Contrast as Contrast
 from .contrasts import InversionRecovery as InversionRecovery
 from .contrasts import SpinEcho as SpinEcho
@@ -63,6 +65,7 @@ from .motion import DisplacementMotion as DisplacementMotion
 from .motion import Motion as Motion
 from .motion import RigidMotion as RigidMotion
 from .patient_spins import spins_in as spins_in
+from .patient_spins import voxels_in as voxels_in
 from .plot import plot as plot
 from .pools import Liquid as Liquid
 from .pools import Pools as Pools
@@ -96,6 +99,7 @@ from .sequence import block as block
 from .sequence import compile_sequence as compile_sequence
 from .sequence import kspace_of as kspace_of
 from .sharded import simulate_sharded as simulate_sharded
+from .simulate import configuration_graph as configuration_graph
 from .simulate import magnetisation as magnetisation
 from .simulate import prepare_encoding as prepare_encoding
 from .simulate import simulate as simulate

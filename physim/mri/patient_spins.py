@@ -9,6 +9,7 @@ from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, is_concrete
 
 from .coils.transmit import NominalTransmit
+from .configuration import PhaseGraph
 from .main_field import Homogeneous
 from .scanner import Scanner
 from .spins import Isochromats
@@ -21,7 +22,24 @@ def spins_in(patient: Phantom, scanner: Scanner, per_voxel: int = 16) -> Isochro
 
     Good values: `mri.simulate(mri.spins_in(patient, scanner), sequence, scanner)`.
     """
-    spins = Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field))
+    return _in_fields(
+        Isochromats.from_phantom(patient, per_voxel, field=float(scanner.field)), patient, scanner
+    )
+
+
+def voxels_in(patient: Phantom, scanner: Scanner, tolerance: float = 1e-3) -> PhaseGraph:
+    """As `PhaseGraph.from_phantom`, with the off-resonance and B1+ that the scanner has at the centre of each voxel.
+
+    A field that varies within a voxel does not dephase it here; that is in `spins_in` alone.
+
+    Good values: `mri.scan(patient, sequence, scanner, key, spins=mri.voxels_in(patient, scanner))`.
+    """
+    return _in_fields(
+        PhaseGraph.from_phantom(patient, tolerance, field=float(scanner.field)), patient, scanner
+    )
+
+
+def _in_fields(spins, patient: Phantom, scanner: Scanner):
     shift = scanner.b0.off_resonance(patient, scanner.field, spins.position)
     b1 = scanner.transmit.b1(spins.position, scanner.field)
     return eqx.tree_at(

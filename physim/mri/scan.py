@@ -14,6 +14,7 @@ from physim_phantoms._checks import InputError, require_finite, require_shape
 from .cartesian import image_grid, places
 from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
+from .configuration import PhaseGraph
 from .contrasts import Contrast
 from .encode import Cartesian, decode, encode
 from .gradients import GradientSystem
@@ -24,6 +25,7 @@ from .reconstruction.method import Reconstruction
 from .scanner import Scanner
 from .sequence.blocks import Sequence
 from .simulate import simulate
+from .spins import Isochromats
 
 
 class KSpace(eqx.Module):
@@ -72,6 +74,7 @@ def scan(
     encoding: Cartesian | None = None,
     per_voxel: int = 16,
     motion: Motion = Still(),
+    spins: Isochromats | PhaseGraph | None = None,
 ) -> KSpace:
     """One Cartesian MR acquisition with complex white noise.
 
@@ -79,6 +82,8 @@ def scan(
     `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
     matrix and field of view about the scanner's centre. The scanner's gradient system and the patient's `motion` act on a
     `Sequence`; a `Contrast` has no gradients, so that anything but ideal ones and rest is refused.
+
+    - `spins`: of the patient, in place of those `per_voxel` asks for: `mri.voxels_in(patient, scanner)` for phase graphs.
 
     Every coil of `scanner.receive` sees the patient by its sensitivity. The scanner's B0 and B1+ act on the spins of a
     `Sequence`; a `Contrast` knows neither, and other than nominal ones are refused.
@@ -96,9 +101,14 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         several = order.shape[:1] if len(order) > 1 else ()
-        samples = simulate(spins_in(patient, scanner, per_voxel), sequence, scanner, motion=motion)
+        spins = spins_in(patient, scanner, per_voxel) if spins is None else spins
+        samples = simulate(spins, sequence, scanner, motion=motion)
         samples = samples[:, order].reshape(-1, *several, *grid.shape)
     else:
+        if spins is not None:
+            raise InputError(
+                "spins are given, but a contrast knows tissues only; leave spins away, or scan a played sequence"
+            )
         _require_ideal(scanner, motion)
         require_nominal_fields(scanner)
         encoding = Cartesian() if encoding is None else encoding

@@ -14,6 +14,7 @@ from physim_phantoms._checks import InputError, is_concrete
 from .bloch.evolve import after_pulses
 from .bloch.evolve_pools import decaying_modes, pools_after_pulses, transverse_modes
 from .coils.receive import Receive, Uniform
+from .configuration import ConfigurationGraph, PhaseGraph, graph_of, signal_of
 from .encoding import Automatic, Encoding
 from .motion.motion import Motion, Still
 from .pools import Pools
@@ -30,8 +31,8 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats | Pools,
-    sequence: Sequence | Program | Any,
+    spins: Isochromats | Pools | PhaseGraph,
+    sequence: Sequence | Program | ConfigurationGraph | Any,
     scanner: Scanner,
     encoding: Encoding = Automatic(),
     motion: Motion = Still(),
@@ -49,8 +50,33 @@ def simulate(
     Good values: `mri.simulate(spins, sequence, mri.Scanner(field=3.0))`; for many runs that differ in numbers only, keep
     `program = mri.compile_sequence(sequence)` and give that.
     """
+    if isinstance(spins, PhaseGraph):
+        graph = configuration_graph(spins, sequence, scanner, motion)
+        return signal_of(spins, graph, scanner.receive, encoding)
     program = checked_program(sequence, scanner, motion)
     return simulated(spins, program, scanner.receive, prepare_encoding(encoding, spins, program))
+
+
+def configuration_graph(
+    spins: PhaseGraph,
+    sequence: Sequence | Program | ConfigurationGraph | Any,
+    scanner: Scanner,
+    motion: Motion = Still(),
+) -> ConfigurationGraph:
+    """The configurations that `simulate` keeps for these voxels, to look at or to use in place of the sequence.
+
+    Raises `ValueError` where voxels or program are traced, for motion, concomitant fields and nonlinear gradients, and for a
+    program with voxels that diffuse: only the sequence has the course of the gradients.
+
+    Good values: `graph = mri.configuration_graph(spins, sequence, scanner)` before a loop of gradient steps.
+    """
+    if isinstance(sequence, ConfigurationGraph):
+        _program(sequence.program, scanner, motion)
+        return sequence
+    if not isinstance(sequence, Program | Sequence):
+        sequence = from_pypulseq(sequence)
+    program = _program(sequence, scanner, motion)
+    return graph_of(spins, program, sequence if isinstance(sequence, Sequence) else None)
 
 
 def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Program) -> Encoding:
