@@ -6,7 +6,8 @@ What would spoil 1 %, and how it is kept away:
 - In a train of echoes magnetisation is stored along z during each refocusing pulse and decays with T1 there, and slices'
   edges make stimulated echoes: every echo time has its own excitation, with one refocusing pulse.
 - What recovers after that pulse depends on TE: TR is five times the longest T1.
-- Crushers weight by diffusion, for longer the longer TE: they are no stronger than two cycles across a slice.
+- Crushers and read-outs weight by diffusion, for longer the longer TE (half a per cent of the longest T2): b of every
+  echo time follows from the gradients, and the known diffusion of water is taken out.
 - An inversion is not perfect where T2 is as short as the pulse: amplitude and offset of a recovery are fitted as well.
 """
 
@@ -16,12 +17,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
 from physim import mri
-from physim_phantoms import Grid, Phantom, Tissue, qa
+from physim_phantoms import TISSUES, Grid, Phantom, Tissue, qa
 
 from .qa_report import Measured
 from .recipe_qa_mri import QaMriRecipe
@@ -49,22 +49,24 @@ def measure_t1(recipe: QaMriRecipe, scanner: mri.Scanner, key: PRNGKeyArray) -> 
     means = np.stack([images[:, core].mean(axis=1) for core in spheres.values()], axis=1)
     fitted = mri.maps.inversion_recovery(signed(means), times, mri.maps.Signed())
     seen = _within(grid, "t1", _SHOWN)
-    shown = mri.maps.inversion_recovery(signed(images), times, mri.maps.Signed(), mask=seen)
-    return _measured("t1", grid, np.asarray(fitted.t1), np.asarray(shown.t1), scanner)
+    shown = mri.maps.inversion_recovery(signed(images[:, seen]), times, mri.maps.Signed())
+    return _measured("t1", grid, np.asarray(fitted.t1), _map(seen, shown.t1), scanner)
 
 
 def measure_t2(recipe: QaMriRecipe, scanner: mri.Scanner, key: PRNGKeyArray) -> Measured:
-    """T2 of fourteen spheres from single spin echoes; the map in ms."""
+    """T2 of fourteen spheres from single spin echoes, free of diffusion; the map in ms."""
     asked = recipe.relaxometry
     sequences = [_spin_echo(recipe, te, asked.echo_tr) for te in asked.echo_times]
     images, grid = _images(recipe, "t2", sequences, scanner, key)
     times = np.array(asked.echo_times)
+    b_values = np.array([np.trace(mri.b_matrix(sequence)) for sequence in sequences])
+    images = images * np.exp(b_values * float(TISSUES["water"].value("diffusivity")))[:, None, None, None]
     means = [np.abs(images[:, core].mean(axis=1)) for core in cores(grid, "t2").values()]
     found = np.array([decay_time(mean, times) for mean in means])
     floor = float(scanner.image_noise(grid.voxel_volume)) * _window_gain(recipe.images.matrix)
     seen = _within(grid, "t2", _SHOWN)
-    shown = mri.maps.decay(np.abs(images).astype(np.float32), times, noise=floor, mask=seen)
-    return _measured("t2", grid, found, np.asarray(shown.time), scanner)
+    shown = mri.maps.decay(np.abs(images[:, seen]).astype(np.float32), times, noise=floor)
+    return _measured("t2", grid, found, _map(seen, shown.time), scanner)
 
 
 def decay_time(magnitudes: Float[np.ndarray, " echo"], times: Float[np.ndarray, " echo"]) -> float:
@@ -168,6 +170,13 @@ def _within(grid: Grid, array: str, radius: float) -> np.ndarray:
     return np.min(away, axis=0) <= radius
 
 
+def _map(seen: np.ndarray, values: Any) -> np.ndarray:
+    """An image of values in the voxels that were fitted, 0 elsewhere."""
+    image = np.zeros(seen.shape, np.float32)
+    image[seen] = np.asarray(values)
+    return image
+
+
 def _measured(array: str, grid: Grid, found: np.ndarray, shown: np.ndarray, scanner: mri.Scanner) -> Measured:
     """Every sphere beside the truth, and the map."""
     rows = {}
@@ -182,4 +191,4 @@ def _measured(array: str, grid: Grid, found: np.ndarray, shown: np.ndarray, scan
         }
     worst = max(abs(row["error_percent"]) for row in rows.values())
     values = {array: {"spheres": rows, "largest_error_percent": worst}}
-    return Measured(f"{array}_map", np.asarray(jnp.asarray(1e3 * shown), np.float32), grid, values)
+    return Measured(f"{array}_map", np.float32(1e3) * shown, grid, values)
