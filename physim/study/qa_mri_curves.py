@@ -11,36 +11,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from .qa_drawing import BLUE, FAINT, GREEN, ORANGE, styled
+from .qa_drawing import BLUE, FAINT, GREEN, INK, ORANGE, styled
 
-_SCALED = 8.0  # times as long as they are: arrows of displacement
+_SCALED = 15.0  # times as long as they are: arrows of displacement
 
 
 def displacements(
     figure: Figure, place: tuple[float, float, float, float], distortion: Mapping[str, Any]
 ) -> None:
-    """An arrow for every point of the lattice, coloured by its true length, at its place."""
+    """Every point of the lattice at its place, coloured by how far it seems displaced, with an arrow."""
     panel = figure.add_axes(place)
     true, seen = (np.array(distortion[name]) for name in ("true_mm", "uncorrected_mm"))
     shift = seen - true
     length, radius = np.hypot(*shift.T), distortion["diameter_mm"] / 2
-    arrows = panel.quiver(
+    top = max(0.5, float(length.max()))
+    points = panel.scatter(*true.T, c=length, s=26, cmap="plasma_r", vmin=0.0, vmax=top, zorder=2)
+    panel.quiver(
         *true.T,
         *shift.T,
-        length,
         angles="xy",
         scale_units="xy",
         scale=1 / _SCALED,
-        cmap="plasma",
-        clim=(0.0, max(0.5, float(length.max()))),
-        width=0.008,
+        color=INK,
+        width=0.006,
+        zorder=3,
     )
-    panel.scatter(*true.T, s=3, color=FAINT, zorder=1)
     panel.add_patch(Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=0.8, linestyle="--"))
     room = radius + 14
     panel.set(xlim=(room, -room), ylim=(-room, room), aspect="equal")  # the patient's left on the right
     styled(panel, f"Distortion   arrows × {_SCALED:g}", "", "mm")
-    bar = figure.colorbar(arrows, cax=figure.add_axes((place[0] + place[2] + 0.002, 0.085, 0.006, 0.19)))
+    bar = figure.colorbar(points, cax=figure.add_axes((place[0] + place[2] + 0.002, 0.085, 0.006, 0.19)))
     bar.outline.set_visible(False)  # type: ignore[reportCallIssue]
     bar.ax.tick_params(colors=FAINT, labelsize=7.5, length=2)
     bar.ax.set_title("mm", color=FAINT, fontsize=8)

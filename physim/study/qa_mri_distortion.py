@@ -9,13 +9,14 @@ from jaxtyping import Float, PRNGKeyArray
 from physim import mri
 from physim_phantoms import Grid
 
-from .qa_mri_plate import COUNT, PITCH, lattice, plate_grid, scan_plate, with_noise
+from .qa_mri_plate import COUNT, PITCH, acquired, lattice, magnitude, plate_grid, scan_plate
+from .qa_mri_window import windowed
 from .qa_report import Measured
 from .recipe_qa_mri import QaMriRecipe
 
 WITHIN = 200.0  # mm, diameter in which points are judged
 _ROUNDS = 5  # of centring
-_DARK = 0.25  # share of the water's signal that may be missing from water
+_SPOT = 0.75  # of a window: its middle, round which there is water
 
 Points = Float[np.ndarray, "point 2"]
 
@@ -32,8 +33,10 @@ def measure_distortion(
     """
     plate, grid, keys = lattice(recipe), plate_grid(recipe), jax.random.split(key)
     ideal = mri.Scanner(field=scanner.field, noise=scanner.noise)
-    straight = with_noise(scan_plate(recipe, plate, ideal), ideal, keys[0])
-    bent = with_noise(scan_plate(recipe, plate, scanner), scanner, keys[1])
+    straight, bent = (
+        magnitude(windowed(acquired(scan_plate(recipe, plate, one), one, own)))
+        for one, own in zip((ideal, scanner), keys, strict=True)
+    )
     corrected = np.asarray(mri.unwarp(bent, grid, nonlinearity), np.float32)
     true = lattice_points()
     true = true[np.hypot(*true.T) <= WITHIN / 2 + 1e-6]
@@ -82,10 +85,15 @@ def find_points(image: Float[np.ndarray, "x y"], grid: Grid, near: Points, reach
 def _centroid(image: np.ndarray, x: np.ndarray, y: np.ndarray, point: np.ndarray, half: float) -> np.ndarray:
     for _ in range(_ROUNDS):
         rows, columns = np.abs(x - point[0]) <= half, np.abs(y - point[1]) <= half
+        across, along = np.meshgrid(x[rows] - point[0], y[columns] - point[1], indexing="ij")
+        inner = np.maximum(np.abs(across), np.abs(along)) <= _SPOT * half
         window = image[np.ix_(rows, columns)]
-        missing = np.clip(1 - window / np.percentile(window, 75) - _DARK, 0, None)
-        total = max(float(missing.sum()), 1e-12)
-        point = np.array([missing.sum(axis=1) @ x[rows], missing.sum(axis=0) @ y[columns]]) / total
+        # A threshold would favour voxels that are wholly in the spot; the plane takes out uneven brightness.
+        plane = np.stack([np.ones_like(across), across, along], axis=-1)
+        water = plane @ np.linalg.lstsq(plane[~inner], window[~inner], rcond=None)[0]
+        missing = np.where(inner, 1 - window / water, 0.0)
+        moved = np.array([np.sum(missing * across), np.sum(missing * along)]) / np.sum(missing)
+        point = point + np.clip(moved, -half, half)
     return point
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from physim import mri
 from physim_phantoms import Grid
 
-from .qa_mri_plate import DIAMETER, plate_grid, scan_plate, water, with_noise
+from .qa_mri_plate import DIAMETER, acquired, magnitude, plate_grid, scan_plate, water
 from .qa_report import Measured
 from .recipe_qa_mri import QaMriRecipe
 
@@ -38,7 +38,7 @@ def measure_noise(
     """Noise, uniformity and ghosts of `scanner` beside the noise that `asked` should have."""
     grid = plate_grid(recipe)
     raw = scan_plate(recipe, water(recipe), scanner)
-    first, second = (with_noise(raw, scanner, own)[..., 0] for own in jax.random.split(key))
+    first, second = (magnitude(acquired(raw, scanner, own))[..., 0] for own in jax.random.split(key))
     inside, air = regions(grid)
     true = float(asked.image_noise(grid.voxel_volume))
     signal = float((first[inside].mean() + second[inside].mean()) / 2)

@@ -33,7 +33,7 @@ def write_page(
     _truth(figure.add_axes((0.06, 0.365, 0.255, 0.2)), qa)
     _errors(figure.add_axes((0.375, 0.365, 0.25, 0.2)), qa)
     displacements(figure, (0.045, 0.07, 0.165, 0.215), qa["distortion"])
-    distances(figure.add_axes((0.265, 0.085, 0.155, 0.19)), qa["distortion"])
+    distances(figure.add_axes((0.285, 0.085, 0.135, 0.19)), qa["distortion"])
     noise_histogram(figure.add_axes((0.47, 0.085, 0.155, 0.19)), qa["noise"])
     _tests(figure.add_axes((0.655, 0.53, 0.325, 0.32)), qa)
     _spheres(figure.add_axes((0.655, 0.135, 0.325, 0.38)), qa)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from physim import mri
 from physim.mri.scan import noisy
@@ -62,10 +62,15 @@ def scan_plate(recipe: QaMriRecipe, plate: Phantom, scanner: mri.Scanner) -> mri
     return mri.scan(plate, sequence, quiet, jax.random.key(0), per_voxel=recipe.images.per_voxel)
 
 
-def with_noise(raw: mri.KSpace, scanner: mri.Scanner, key: PRNGKeyArray) -> np.ndarray:
-    """The magnitude of one more acquisition of what `raw` shows, with the noise of the scanner."""
+def acquired(raw: mri.KSpace, scanner: mri.Scanner, key: PRNGKeyArray) -> mri.KSpace:
+    """One more acquisition of what `raw` shows, with the noise of the scanner."""
     samples = raw.samples if raw.coils > 1 else raw.samples[None]
-    return np.asarray(mri.reconstruct(noisy(samples, raw.grid, scanner, key)), np.float32)
+    return noisy(samples, raw.grid, scanner, key)
+
+
+def magnitude(raw: mri.KSpace) -> Float[np.ndarray, "x y 1"]:
+    """The image."""
+    return np.asarray(mri.reconstruct(raw), np.float32)
 
 
 def _doped() -> Tissue:

@@ -23,6 +23,7 @@ from jaxtyping import Complex, Float, PRNGKeyArray
 from physim import mri
 from physim_phantoms import TISSUES, Grid, Phantom, Tissue, qa
 
+from .qa_mri_window import noise_gain, windowed
 from .qa_report import Measured
 from .recipe_qa_mri import QaMriRecipe
 
@@ -63,7 +64,7 @@ def measure_t2(recipe: QaMriRecipe, scanner: mri.Scanner, key: PRNGKeyArray) -> 
     images = images * np.exp(b_values * float(TISSUES["water"].value("diffusivity")))[:, None, None, None]
     means = [np.abs(images[:, core].mean(axis=1)) for core in cores(grid, "t2").values()]
     found = np.array([decay_time(mean, times) for mean in means])
-    floor = float(scanner.image_noise(grid.voxel_volume)) * _window_gain(recipe.images.matrix)
+    floor = float(scanner.image_noise(grid.voxel_volume)) * noise_gain(recipe.images.matrix)
     seen = _within(grid, "t2", _SHOWN)
     shown = mri.maps.decay(np.abs(images[:, seen]).astype(np.float32), times, noise=floor)
     return _measured("t2", grid, found, _map(seen, shown.time), scanner)
@@ -124,20 +125,8 @@ def _images(
     plane, made = _plane(recipe, array), []
     for sequence, own in zip(sequences, jax.random.split(key, len(sequences)), strict=True):
         raw = mri.scan_tissues(plane, sequence, scanner, own, recipe.images.spins)
-        weighted = mri.KSpace(raw.samples * _window(recipe.images.matrix), raw.grid)
-        made.append(np.asarray(mri.reconstruct_complex(weighted))[0])
+        made.append(np.asarray(mri.reconstruct_complex(windowed(raw)))[0])
     return np.stack(made), mri.same_box(plane.grid, made[0].shape)
-
-
-def _window(count: int) -> Float[np.ndarray, "kx ky 1"]:
-    """Hann's window over k-space."""
-    one = np.cos(np.pi * (np.arange(count) - count // 2) / count).astype(np.float32) ** 2
-    return (one[:, None] * one)[..., None]
-
-
-def _window_gain(count: int) -> float:
-    """By how much the window lowers the noise of an image."""
-    return float(np.sqrt(np.mean(_window(count) ** 2)))
 
 
 def _plane(recipe: QaMriRecipe, array: str) -> Phantom:

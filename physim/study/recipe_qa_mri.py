@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .recipe_fields import Quantity, Recipe, Section, quantity
 
@@ -57,6 +58,21 @@ class QaMriRelaxometry(Section):
         description="of spin echoes, about five times the longest T1",
         json_schema_extra={"unit": "s"},
     )
+
+    @model_validator(mode="after")
+    def _playable(self) -> QaMriRelaxometry:
+        for name, times in (("inversion_times", self.inversion_times), ("echo_times", self.echo_times)):
+            if any(late <= early for early, late in pairwise(times)):
+                raise ValueError(f"{name} are {list(times)} s; they must rise")
+        for name, longest, room in (
+            ("inversion_tr", self.inversion_times[-1], self.inversion_tr),
+            ("echo_tr", self.echo_times[-1], self.echo_tr),
+        ):
+            if longest + 0.05 > room:
+                raise ValueError(
+                    f"{name} is {room:g} s; it must be 0.05 s above the longest time, {longest:g} s"
+                )
+        return self
 
 
 class QaMriRecipe(Recipe):
