@@ -42,14 +42,14 @@ def write_page(
 
 
 def _map(figure: Figure, left: float, part: Measured, name: str, span: tuple[float, float]) -> None:
-    """The logarithm of a map, so that all spheres can be told apart; times of the scale in ms."""
+    """The logarithm of a map, seen from the feet, so that all spheres can be told apart; the scale is in ms."""
     panel = figure.add_axes((left, 0.63, 0.14, 0.2))
     shown = np.where(part.image[:, :, 0] > 0, part.image[:, :, 0], np.nan).T
     drawn = panel.imshow(
         np.log10(shown), origin="lower", cmap="viridis", vmin=np.log10(span[0]), vmax=np.log10(span[1])
     )
     cut = part.image.shape[0] // 5
-    panel.set(xlim=(cut, part.image.shape[0] - cut), ylim=(cut, part.image.shape[0] - cut))
+    panel.set(xlim=(part.image.shape[0] - cut, cut), ylim=(cut, part.image.shape[0] - cut))
     panel.set_facecolor("#f4f5f7")
     panel.set(xticks=[], yticks=[])
     for spine in panel.spines.values():
