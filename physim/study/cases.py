@@ -21,6 +21,7 @@ from .recipe import (
     GliomaRecipe,
     HeadCtRecipe,
     QaCtRecipe,
+    QaMriRecipe,
     Recipe,
 )
 
@@ -70,6 +71,7 @@ _MAKERS: Mapping[type[Recipe], str] = {
     AbdomenDualEnergyRecipe: "abdomen_ct",
     ChestRadiographRecipe: "chest_radiograph",
     QaCtRecipe: "qa_ct",
+    QaMriRecipe: "qa_mri",
 }
 
 

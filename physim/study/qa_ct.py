@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 from jaxtyping import PRNGKeyArray
 
 from physim.ct.source import Protocol
-from physim.io import atomic_file, write_nifti
 
 from .draws import drawn, named_key
-from .qa_measure import SLICE, Measured, measure_noise, measure_rods, measure_wire
-from .qa_page import write_page
-from .qa_table import judged, table
+from .qa_ct_measure import SLICE, measure_noise, measure_rods, measure_wire
+from .qa_ct_page import write_page
+from .qa_ct_table import judged, table
+from .qa_report import write_files
 from .recipe_qa_ct import QaCtRecipe
 
 
@@ -34,11 +33,7 @@ def make(recipe: QaCtRecipe, key: PRNGKeyArray, index: int, folder: Path, **fetc
     tests = judged(values, numbers["protocol.kvp"])
     qa = {"tests": tests, **values}
     lines = table(tests, values)
-    with atomic_file(folder / "qa.json") as temporary:
-        temporary.write_text(json.dumps(qa, indent=1) + "\n", encoding="utf-8")
-    with atomic_file(folder / "qa.txt") as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _write_images(folder, found)
+    write_files(folder, qa, lines, found)
     write_page(
         folder / "qa.png", f"{recipe.name}   report {index + 1:04d}", _conditions(recipe, numbers), found, qa
     )
@@ -57,9 +52,3 @@ def _conditions(recipe: QaCtRecipe, numbers: Mapping[str, float]) -> list[str]:
         f"water {numbers['phantoms.diameter']:.0f} mm     rods: Catphan CTP404 in water 150 mm     "
         f"steel wire {numbers['phantoms.wire']:g} mm in air     voxels {phantoms.spacing:g} mm, planes {SLICE:g} mm",
     ]
-
-
-def _write_images(folder: Path, found: list[Measured]) -> None:
-    for part in found:
-        if part.grid is not None:
-            write_nifti(folder / f"{part.name}.nii.gz", part.image, part.grid)

@@ -23,6 +23,7 @@ from .recipe_fields import Recipe as Recipe
 from .recipe_glioma import GliomaRecipe as GliomaRecipe
 from .recipe_head_ct import HeadCtRecipe as HeadCtRecipe
 from .recipe_qa_ct import QaCtRecipe as QaCtRecipe
+from .recipe_qa_mri import QaMriRecipe as QaMriRecipe
 
 _SHIPPED = Path(__file__).parent / "recipes"
 _KINDS: dict[str, type[Recipe]] = {
@@ -34,6 +35,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "chest-radiograph": ChestRadiographRecipe,
     "head-ct": HeadCtRecipe,
     "qa-ct": QaCtRecipe,
+    "qa-mri": QaMriRecipe,
 }
 
 

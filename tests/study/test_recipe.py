@@ -18,6 +18,7 @@ NAMES = [
     "chest-radiograph",
     "head-ct",
     "qa-ct",
+    "qa-mri",
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -25,23 +24,14 @@ from physim_phantoms import TISSUES, Grid, Phantom, qa
 from physim_phantoms.shapes import Cylinder
 
 from .ct_case import half_turn, window_of
-from .qa_table import ranges_hold
+from .qa_ct_table import ranges_hold
+from .qa_report import Measured
 from .recipe_qa_ct import QaCtRecipe
 
 SLICE = 5.0  # mm
 _BODY = 150.0  # mm, of the rods' water
 _PLACE = (9.3, 7.1)  # mm, of the wire: no symmetry of voxels or columns
 _CNR = ("polystyrene", "acrylic", "ldpe")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One test object: its image "x y z" in HU where there is one worth keeping, and what was measured on it."""
-
-    name: str
-    image: np.ndarray
-    grid: Grid | None
-    values: dict[str, Any]
 
 
 def measure_noise(recipe: QaCtRecipe, protocol: Protocol, diameter: float, key: PRNGKeyArray) -> Measured:

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from .qa_report import lines_of, test_of
+
 _WATER, _UNIFORM = (
     4.0,
     4.0,
@@ -28,38 +30,38 @@ def judged(values: Mapping[str, Any], kvp: float) -> list[dict[str, Any]]:
     inside = [rod for name, rod in values["rods"].items() if rod["allowed_hu"] and name not in _UNKNOWN]
     good = [rod["allowed_hu"][0] <= rod["mean_hu"] <= rod["allowed_hu"][1] for rod in inside]
     return [
-        _test(
+        test_of(
             "CT number of water",
             f"{values['water_hu']:+.1f} HU",
             f"0 ± {_WATER:g} HU",
             abs(values["water_hu"]) <= _WATER,
         ),
-        _test(
+        test_of(
             "Uniformity, centre to edge",
             f"{even['largest_hu']:.1f} HU",
             f"≤ {_UNIFORM:g} HU",
             even["largest_hu"] <= _UNIFORM,
         ),
-        _test("Materials within range", f"{sum(good)} of {len(good)}", "all", all(good))
+        test_of("Materials within range", f"{sum(good)} of {len(good)}", "all", all(good))
         if ranges_hold(kvp)
-        else _test("Materials within range", "not judged", f"no range at {kvp:.0f} kV", None),
-        _test("Linearity, r²", f"{line['r_squared']:.5f}", f"≥ {_LINEAR:g}", line["r_squared"] >= _LINEAR),
-        _test("Effective energy", f"{line['effective_energy_keV']:.0f} keV", "", None),
-        _test("Noise in the centre", f"{values['noise_hu']:.1f} HU", "", None),
-        _test(
+        else test_of("Materials within range", "not judged", f"no range at {kvp:.0f} kV", None),
+        test_of("Linearity, r²", f"{line['r_squared']:.5f}", f"≥ {_LINEAR:g}", line["r_squared"] >= _LINEAR),
+        test_of("Effective energy", f"{line['effective_energy_keV']:.0f} keV", "", None),
+        test_of("Noise in the centre", f"{values['noise_hu']:.1f} HU", "", None),
+        test_of(
             "Noise power, peak / mean",
             f"{10 * nps['peak_per_mm']:.1f} / {10 * nps['mean_per_mm']:.1f} lp/cm",
             "",
             None,
         ),
-        *(_test(f"CNR, {name}", f"{cnr:.1f}", "", None) for name, cnr in values["cnr"].items()),
-        _test(
+        *(test_of(f"CNR, {name}", f"{cnr:.1f}", "", None) for name, cnr in values["cnr"].items()),
+        test_of(
             "MTF 50 % / 10 %",
             f"{_number(mtf['half_lp_per_cm'])} / {_number(mtf['tenth_lp_per_cm'])} lp/cm",
             "",
             None,
         ),
-        _test(
+        test_of(
             "MTF, from analytic product",
             f"{mtf['largest_difference']:.3f}",
             f"≤ {_TRANSFER:g}",
@@ -70,8 +72,7 @@ def judged(values: Mapping[str, Any], kvp: float) -> list[dict[str, Any]]:
 
 def table(tests: list[dict[str, Any]], values: Mapping[str, Any]) -> list[str]:
     """The tests and the CT numbers of all materials as lines of text."""
-    lines = [f"{'test':<28}{'measured':>18}   {'allowed':<22}verdict"]
-    lines += [f"{t['test']:<28}{t['measured']:>18}   {t['allowed']:<22}{verdict(t)}" for t in tests]
+    lines = lines_of(tests)
     lines += ["", f"{'material':<16}{'HU':>9}{'± sd':>8}   {'allowed':<18}{'CNR':>7}"]
     for name, rod in values["rods"].items():
         lines.append(
@@ -87,26 +88,12 @@ def note(values: Mapping[str, Any]) -> str:
     return "the maker's ranges are for 120 kV; expected: from the spectrum of this scan, not judged"
 
 
-def verdict(test: Mapping[str, Any]) -> str:
-    """pass, FAIL, or nothing where nothing is asked."""
-    return {True: "pass", False: "FAIL", None: ""}[test["passed"]]
-
-
 def allowed(name: str, rod: Mapping[str, Any]) -> str:
     """The range of a rod in words, in brackets where it is not judged; without one what the spectrum leads to expect."""
     if not rod["allowed_hu"]:
         return f"expected {rod['expected_hu']:.0f}"
     span = "{:.0f} to {:.0f}".format(*rod["allowed_hu"])
     return f"({span})" if name in _UNKNOWN else span
-
-
-def _test(name: str, measured: str, limit: str, passed: bool | None) -> dict[str, Any]:
-    return {
-        "test": name,
-        "measured": measured,
-        "allowed": limit,
-        "passed": None if passed is None else bool(passed),
-    }
 
 
 def _number(value: float | None) -> str:
