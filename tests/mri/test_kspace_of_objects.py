@@ -24,7 +24,7 @@ def sequence() -> mri.Sequence:
 
 def answers(spins: mri.Isochromats) -> np.ndarray:
     """What a scan of spins that have no relaxation reads, without the phase of a 90° pulse."""
-    return np.asarray(mri.simulate(spins, sequence(), SCANNER))[0] / 1j
+    return np.asarray(mri.simulate(spins, sequence(), SCANNER, encoding=mri.Direct()))[0] / 1j
 
 
 def exact(body: shapes.Body) -> np.ndarray:
@@ -60,5 +60,5 @@ def test_partial_volumes_of_sharp_objects(body):
     def error(pieces: int) -> float:
         return float(np.abs(answers(voxels(body, 4.0 / pieces)) - truth).max() / np.abs(truth).max())
 
-    assert error(4) < 2e-3
+    assert error(4) < 1.2e-2  # voxels of 1 mm, edges within them
     assert_order(error, [1, 2, 4], 1.8)
