@@ -15,6 +15,7 @@ from .cartesian import image_grid, places
 from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
 from .contrasts import Contrast
+from .dephasing import warn_of_dephasing
 from .encode import Cartesian, decode, encode
 from .gradients import GradientSystem
 from .motion import Motion, Still
@@ -23,6 +24,7 @@ from .reconstruction.combine import Combination, RootSumOfSquares
 from .reconstruction.method import Reconstruction
 from .scanner import Scanner
 from .sequence.blocks import Sequence
+from .sequence.compile import compile_sequence
 from .simulate import simulate
 
 
@@ -86,7 +88,8 @@ def scan(
     Real and imaginary parts of every sample carry independent Gaussian noise, which coils share by
     `scanner.noise_covariance`; its standard deviation is such that a coil's image on `raw.grid` has the noise that
     `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
-    sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`.
+    sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`. Warns (`DephasingWarning`) where
+    so few spins per voxel bring magnetisation back that spoilers have dephased, with a number that is enough.
 
     Good values: `scan(patient, mri.SpinEcho(tr=4.0, te=0.09), mri.Scanner(field=3.0), jax.random.key(0))`.
     """
@@ -96,7 +99,10 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         several = order.shape[:1] if len(order) > 1 else ()
-        samples = simulate(spins_in(patient, scanner, per_voxel), sequence, scanner, motion=motion)
+        spins = spins_in(patient, scanner, per_voxel)
+        program = compile_sequence(sequence, float(scanner.field), gradients=scanner.gradients, motion=motion)
+        warn_of_dephasing(program, spins, per_voxel, patient.grid)
+        samples = simulate(spins, program, scanner, motion=motion)
         samples = samples[:, order].reshape(-1, *several, *grid.shape)
     else:
         _require_ideal(scanner, motion)

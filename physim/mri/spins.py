@@ -91,7 +91,7 @@ class Isochromats(eqx.Module):
         A tissue's chemical shift adds to its off-resonance: fat precesses more slowly than water, at 3 T by 434 Hz.
         Differentiable in volume fractions and maps; what is in a voxel at all is looked up now, outside jit.
 
-        Good values: 1 for spin echoes without crushers, 16 to 64 for spoiled and balanced sequences.
+        Good values: 1 for spin echoes without crushers, 16 for balanced sequences, 127 or 251 for spoiled ones; `mri.scan` warns.
         """
         if not 1 <= per_voxel <= 100_000:
             raise InputError(f"per_voxel is {per_voxel}; it must be between 1 and 100000: write 16")

@@ -1,4 +1,4 @@
-"""Steady states of two exchanging liquid pools: the matrices of EPG-X (Malik, Teixeira and Hajnal, Magn. Reson. Med. 80 (2018) 767).
+"""Steady states of two exchanging liquid pools: the matrices of EPG-X (Malik et al., Magn. Reson. Med. 80 (2018) 767).
 
 Those of a semisolid pool are in test_pools.py.
 """
