@@ -54,6 +54,6 @@ def test_long_secant_has_the_closed_form():
     rate = 2 * beta / duration
     nutation = 2 * np.pi * AMPLITUDE * B1[:, None] / rate
     up, down = (np.pi * (np.pi * DETUNING / rate + sign * MU / 2) for sign in (1, -1))
-    oscillation = np.cos(np.pi * np.emath.sqrt(nutation**2 - MU**2)).real
+    oscillation = np.real(np.cos(np.pi * np.emath.sqrt(nutation**2 - MU**2)))
     truth = np.tanh(up) * np.tanh(down) + oscillation / (np.cosh(up) * np.cosh(down))
     assert np.abs(got - truth).max() < 1e-3

@@ -1,6 +1,7 @@
 """Derivatives of a whole simulation: forward against reverse mode, and against extrapolated differences."""
 
 import contextlib
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ def both(double: bool) -> tuple[np.ndarray, float]:
         back = jax.jit(lambda x, v: jax.vjp(signal, x)[1](v)[0])(x, v)
         forward, back, v = (np.asarray(one, np.float64) for one in (forward, back, v))
     scale = np.linalg.norm(v) * np.linalg.norm(forward)
-    return forward, abs(v @ forward - back @ DIRECTION) / scale
+    return forward, float(abs(v @ forward - back @ DIRECTION) / scale)
 
 
 def test_forward_and_reverse_modes_and_differences_agree():
@@ -54,5 +55,5 @@ def test_forward_and_reverse_modes_and_differences_agree():
 
         table = [difference(1e-2 / 2**n) for n in range(4)]
     for power in (4, 16, 64):  # Richardson: errors of order 2, 4 and 6 are taken out
-        table = [(power * b - a) / (power - 1) for a, b in zip(table, table[1:], strict=False)]
+        table = [(power * b - a) / (power - 1) for a, b in itertools.pairwise(table)]
     assert np.linalg.norm(table[0] - double) < 1e-8 * np.linalg.norm(double)

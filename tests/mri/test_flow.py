@@ -26,7 +26,7 @@ def first_moment(sequence: mri.Sequence, start: float, end: float) -> np.ndarray
     """∫ γ/2π G t dt between two times (s), t from the start of the sequence: cycles s/mm."""
     time = np.linspace(start, end, 200001)
     rate = gradients_of(sequence).rate(time * 1e12)
-    return np.trapezoid(rate * time[:, None], time, axis=0)
+    return np.asarray(np.trapezoid(rate * time[:, None], time, axis=0))
 
 
 @pytest.mark.usefixtures("precision")
