@@ -35,7 +35,7 @@ def by_spins(phases, behind: bool) -> mri.Program:
 @pytest.mark.usefixtures("precision")
 def test_spoiling_by_the_phase_of_the_pulses():
     count, spins = 60, bundle()
-    increments = np.array([1.0, *np.arange(3, 181, 3)])
+    increments = np.array([1.0, *np.arange(9, 181, 9)])
     numbers = np.arange(count)
     phases = np.deg2rad(increments[:, None] * numbers * (numbers + 1) / 2) % (2 * np.pi)
     atoms = mri.Atoms(T1, T2)
