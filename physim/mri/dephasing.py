@@ -109,7 +109,7 @@ def _pulses(program: Program):
         times, step = 2**shape.doublings, np.asarray(shape.step)
         area = np.linalg.norm((step[:, None] * np.asarray(shape.b1).mean(axis=1)).sum(axis=0)) * times
         moment = (step[:, None] * np.asarray(shape.rate).mean(axis=1)).sum(axis=0)[:3] * times
-        length = float(np.asarray(shape.duration.value))
+        length = float(shape.duration.high) + float(shape.duration.low)
         resonant = np.abs(np.asarray(shape.carriers.value)) * length < 1
         flips.append(np.where(resonant, 2 * np.pi * np.abs(np.asarray(shape.amplitudes)) * area, 0.0))
         moments += [moment] * len(flips[-1])
