@@ -39,7 +39,7 @@ def test_warns_where_spoiled_magnetisation_comes_back_and_names_a_number_that_do
         few = samples(spoiled(), 16)
     assert len(seen) == 1
     enough = int(str(seen[0].message).split("=")[1])
-    truth = samples(spoiled(), 1021)
+    truth = samples(spoiled(), 2003)
     assert nrmse(few, truth) > 0.1
     assert nrmse(samples(spoiled(), enough), truth) < 0.05
     assert 61 < enough < 1021
