@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .phantom import Phantom
 
 SCHEMA, SCHEMA_VERSION = "physim-phantom", 1
+_YOUNGER = (
+    "chemical_shift",
+)  # properties that files of earlier releases lack: the constructor's default stands for them
 _SUM_TOLERANCE = 1e-3
 
 
@@ -114,7 +117,7 @@ def _write_array(file, name: str, array: np.ndarray) -> None:
 def _read_tissues(group) -> tuple[Tissue, ...]:
     names = [text.decode() for text in group["name"][()]]
     citations = [dict(json.loads(text.decode())) for text in group["citation"][()]]
-    columns = {name: group[name][()] for name in RANGES}
+    columns = {name: group[name][()] for name in RANGES if name in group or name not in _YOUNGER}
     compositions = group["mass_fractions"][()]
     return tuple(
         Tissue(

@@ -29,6 +29,7 @@ RANGES = {
     "youngs_modulus": (0.0, 1e10, "kPa"),
     "poisson_ratio": (-1.0, 0.5, ""),
     "tumour_diffusivity": (0.0, 100.0, "(white matter is 1)"),
+    "chemical_shift": (-1000.0, 1000.0, "ppm"),
 }
 
 _GADOLINIUM_MOLAR_MASS = 157.25  # g/mol
@@ -47,6 +48,7 @@ class Tissue(eqx.Module):
     - `susceptibility`: magnetic volume susceptibility, ppm (SI). - `diffusivity`: apparent, of water, mm²/s.
     - `youngs_modulus`: kPa. - `poisson_ratio`.
     - `tumour_diffusivity`: of tumour cells, relative to white matter; 0 where they cannot go.
+    - `chemical_shift`: of the protons' resonance relative to water, ppm; fat precesses more slowly, its main peak at -3.4.
     - `citation`: sources, one text or one per group of values.
 
     Materials without magnetic resonance signal have proton density 0 and the placeholder of 1 s for all three times:
@@ -68,6 +70,7 @@ class Tissue(eqx.Module):
     youngs_modulus: Scalar
     poisson_ratio: Scalar
     tumour_diffusivity: Scalar
+    chemical_shift: Scalar
     citation: tuple[tuple[str, str], ...] = eqx.field(static=True)
 
     def __init__(
@@ -85,6 +88,7 @@ class Tissue(eqx.Module):
         youngs_modulus=0.0,
         poisson_ratio=0.49,
         tumour_diffusivity=0.0,
+        chemical_shift=0.0,
         citation: str | Mapping[str, str] = "",
     ):
         self.name = _checked_name(name)
@@ -100,6 +104,7 @@ class Tissue(eqx.Module):
         self.youngs_modulus = _value("youngs_modulus", youngs_modulus, name)
         self.poisson_ratio = _value("poisson_ratio", poisson_ratio, name)
         self.tumour_diffusivity = _value("tumour_diffusivity", tumour_diffusivity, name)
+        self.chemical_shift = _value("chemical_shift", chemical_shift, name)
         sources = (
             citation.items() if isinstance(citation, Mapping) else [("all", citation)] if citation else []
         )

@@ -32,6 +32,7 @@ from .contrasts import InversionRecovery as InversionRecovery
 from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
+from .dephasing import DephasingWarning as DephasingWarning
 from .encode import Cartesian as Cartesian
 from .encode import same_box as same_box
 from .encoding import Automatic as Automatic

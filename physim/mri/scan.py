@@ -16,6 +16,7 @@ from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
 from .configuration import PhaseGraph
 from .contrasts import Contrast
+from .dephasing import warn_of_dephasing
 from .encode import Cartesian, decode, encode
 from .gradients import GradientSystem
 from .motion import Motion, Still
@@ -24,6 +25,7 @@ from .reconstruction.combine import Combination, RootSumOfSquares
 from .reconstruction.method import Reconstruction
 from .scanner import Scanner
 from .sequence.blocks import Sequence
+from .sequence.compile import compile_sequence
 from .simulate import simulate
 from .spins import Isochromats
 
@@ -91,7 +93,8 @@ def scan(
     Real and imaginary parts of every sample carry independent Gaussian noise, which coils share by
     `scanner.noise_covariance`; its standard deviation is such that a coil's image on `raw.grid` has the noise that
     `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
-    sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`.
+    sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`. Warns (`DephasingWarning`) where
+    so few spins per voxel bring magnetisation back that spoilers have dephased, with a number that is enough.
 
     Good values: `scan(patient, mri.SpinEcho(tr=4.0, te=0.09), mri.Scanner(field=3.0), jax.random.key(0))`.
     """
@@ -101,8 +104,7 @@ def scan(
         grid = image_grid(sequence)
         order = places(sequence, grid)
         several = order.shape[:1] if len(order) > 1 else ()
-        spins = spins_in(patient, scanner, per_voxel) if spins is None else spins
-        samples = simulate(spins, sequence, scanner, motion=motion)
+        samples = _played(patient, sequence, scanner, per_voxel, motion, spins)
         samples = samples[:, order].reshape(-1, *several, *grid.shape)
     else:
         if spins is not None:
@@ -120,6 +122,23 @@ def scan(
         # One coil after another: the transform of one is all that is kept of it.
         samples = jax.lax.map(lambda one: encode(density * one, patient.grid, grid.shape), seen)
     return noisy(samples, grid, scanner, key)
+
+
+def _played(
+    patient: Phantom,
+    sequence: Sequence,
+    scanner: Scanner,
+    per_voxel: int,
+    motion: Motion,
+    spins: Isochromats | PhaseGraph | None,
+) -> Complex[Array, "coil sample"]:
+    """The samples of a sequence, of spins that are given or made, with a warning where those made are too few."""
+    if spins is not None:
+        return simulate(spins, sequence, scanner, motion=motion)
+    made = spins_in(patient, scanner, per_voxel)
+    program = compile_sequence(sequence, float(scanner.field), gradients=scanner.gradients, motion=motion)
+    warn_of_dephasing(program, made, per_voxel, patient.grid)
+    return simulate(made, program, scanner, motion=motion)
 
 
 def noisy(

@@ -11,6 +11,7 @@ from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range
 
 from .lattice import golden, lattice
+from .units import RATE_PER_PPM
 
 PerSpin = int | float | np.floating | Float[np.ndarray | Array, ""] | Float[np.ndarray | Array, " spin"]
 
@@ -87,9 +88,10 @@ class Isochromats(eqx.Module):
 
         The spins of a voxel sit on a lattice whose projections on every axis are equidistant, so that whole cycles of
         dephasing across a voxel cancel exactly up to `per_voxel` − 1 of them. `pd` is proton density times mm³.
+        A tissue's chemical shift adds to its off-resonance: fat precesses more slowly than water, at 3 T by 434 Hz.
         Differentiable in volume fractions and maps; what is in a voxel at all is looked up now, outside jit.
 
-        Good values: 1 for spin echoes without crushers, 16 to 64 for spoiled and balanced sequences.
+        Good values: 1 for spin echoes without crushers, 16 for balanced sequences, 127 or 251 for spoiled ones; `mri.scan` warns.
         """
         if not 1 <= per_voxel <= 100_000:
             raise InputError(f"per_voxel is {per_voxel}; it must be between 1 and 100000: write 16")
@@ -111,13 +113,14 @@ class Isochromats(eqx.Module):
             whole = jnp.broadcast_to(jnp.asarray(values, dtype), patient.grid.shape)
             return each(whole.reshape(-1)[voxels])
 
+        shift = patient.values("chemical_shift").astype(dtype)[tissue] * (RATE_PER_PPM * field)
         return cls(
             position.reshape(-1, 3),
             each(weight),
             each(values["t1"]),
             each(values["t2"]),
             each(1 / jnp.maximum(dephasing, 1e-6)),
-            mapped(off_resonance),
+            mapped(off_resonance) + each(shift),
             mapped(b1),
             quantile=jnp.tile(jnp.asarray(offsets[:, 3] + 0.5, dtype), len(voxels)),
         )

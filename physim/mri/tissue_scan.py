@@ -34,6 +34,7 @@ from .sequence.program import Pair, Program
 from .sequence.trajectory import kspace_of
 from .simulate import simulate
 from .spins import Isochromats
+from .units import RATE_PER_PPM
 
 ACROSS = 2.0  # voxels, or thicknesses of a slice, over which a bundle is spread: half cycles per voxel cancel as well
 
@@ -118,7 +119,13 @@ def _bundle(tissue, field: float, position: Float[np.ndarray, "spin 3"], quantil
     t1, t2, t2_star = (tissue.value(name, field) for name in ("t1", "t2", "t2_star"))
     dephasing = 1 / jnp.maximum(1 / t2_star - 1 / t2, 1e-6)
     return Isochromats(
-        position, pd=tissue.value("proton_density"), t1=t1, t2=t2, t2_prime=dephasing, quantile=quantile
+        position,
+        pd=tissue.value("proton_density"),
+        t1=t1,
+        t2=t2,
+        t2_prime=dephasing,
+        off_resonance=tissue.value("chemical_shift") * (RATE_PER_PPM * field),
+        quantile=quantile,
     )
 
 

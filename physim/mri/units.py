@@ -10,6 +10,7 @@ from physim_phantoms._checks import InputError
 
 GYROMAGNETIC_RATIO = 42.577478518e6  # Hz/T, proton: CODATA 2018
 RATE_PER_GRADIENT = GYROMAGNETIC_RATIO * 1e-6  # Hz/mm for 1 mT/m
+RATE_PER_PPM = GYROMAGNETIC_RATIO * 1e-6  # Hz for 1 ppm of 1 T
 PICOSECONDS = 10**12  # in a second
 MICROSECOND = 10**6  # ps
 

@@ -5,6 +5,7 @@ import contextlib
 import jax
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from physim import mri
 from tests.mri.instant import pause, pulse, read
@@ -56,6 +57,21 @@ def test_rotation_is_right_for_any_axis():
         n = np.array([np.cos(axis), -np.sin(axis), 0.0])  # the pulse's axis; dM/dt = M × ω turns clockwise
         m = m * np.cos(angle) - np.cross(n, m) * np.sin(angle) + n * (n @ m) * (1 - np.cos(angle))
     assert abs(got - (m[0] + 1j * m[1])) < 1e-6
+
+
+@pytest.mark.usefixtures("precision")
+@pytest.mark.parametrize("frequency", [300.0, -2000.0])
+def test_rectangular_pulse_off_resonance(frequency):
+    """The effective field of a pulse of 200 µs, with relaxation: exp of the Bloch matrix."""
+    duration, flip = 200e-6, 1.9
+    rf = mri.sequences.hard_pulse(flip, duration)
+    spins = mri.Isochromats(ONE, t1=T1, t2=T2, off_resonance=frequency)
+    got = np.asarray(mri.magnetisation(spins, mri.compile_sequence(mri.Sequence([mri.block(rf=rf)]))))[
+        :, -1, 0
+    ]
+    x, z = flip / duration, 2 * np.pi * frequency
+    a = np.array([[-1 / T2, z, 0, 0], [-z, -1 / T2, x, 0], [0, -x, -1 / T1, 1 / T1], [0, 0, 0, 0]])
+    assert np.abs(got - (expm(a * duration) @ [0, 0, 1, 1])[:3]).max() < 1e-5
 
 
 @pytest.mark.usefixtures("precision")

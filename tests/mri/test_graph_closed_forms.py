@@ -46,6 +46,7 @@ def test_perfect_refocusing_of_crushed_echoes_decays_with_t2():
     assert np.abs(got + truth).max() < 5e-6
 
 
+@pytest.mark.usefixtures("precision")
 def test_pseudo_steady_state_of_120_degrees():
     # Alsop, Magn. Reson. Med. 37 (1997) 176: echoes settle at sin(α/2) of M₀.
     flip = np.deg2rad(120.0)
@@ -56,6 +57,7 @@ def test_pseudo_steady_state_of_120_degrees():
     assert abs(got[100:].mean() - np.sin(flip / 2)) < 1e-3
 
 
+@pytest.mark.usefixtures("precision")
 def test_three_pulses_make_five_echoes():
     # Hahn, Phys. Rev. 80 (1950) 580; Woessner, J. Chem. Phys. 34 (1961) 2057.
     a, b, c = 0.9, 1.2, 1.9
@@ -80,6 +82,7 @@ def test_three_pulses_make_five_echoes():
     assert max(abs(seen[step] - truth[step]) for step in seen) < 1e-6
 
 
+@pytest.mark.usefixtures("precision")
 def test_hyperecho():
     # Hennig and Scheffler, Magn. Reson. Med. 46 (2001) 6: −α, −φ in reverse after a 180° pulse undoes any train.
     rng = np.random.default_rng(1)

@@ -97,6 +97,17 @@ def test_the_file_says_what_it_is(tmp_path):
         np.testing.assert_array_equal(file["tissues/t1"][0], TISSUES["liver"].t1)
 
 
+def test_files_from_before_a_property_have_its_default(tmp_path):
+    patient = Phantom.from_fractions(GRID, {"adipose": np.full(GRID.shape, 0.5)})
+    patient.save(tmp_path / "patient.h5")
+    with h5py.File(tmp_path / "patient.h5", "r+") as file:
+        assert file["tissues/chemical_shift"].attrs["unit"] == "ppm"
+        del file["tissues/chemical_shift"]
+    old = Phantom.load(tmp_path / "patient.h5")
+    assert [float(tissue.chemical_shift) for tissue in old.tissues] == [0.0, 0.0]
+    assert old.names == patient.names
+
+
 def test_missing_folders_are_made_and_nothing_is_left_beside(tmp_path):
     make().save(tmp_path / "new" / "folder" / "patient.h5")
     make(1).save(tmp_path / "new" / "folder" / "patient.h5")

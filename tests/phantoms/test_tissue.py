@@ -50,6 +50,13 @@ def test_the_printed_table_is_the_table():
         assert cells == expected
 
 
+def test_fat_precesses_more_slowly_than_water():
+    shifted = {
+        name: float(tissue.chemical_shift) for name, tissue in TISSUES.items() if tissue.chemical_shift
+    }
+    assert shifted == {"adipose": -3.4, "yellow_marrow": -3.4}
+
+
 def test_there_are_enough_tissues():
     assert len(TISSUES) >= 40
     assert {"air", "water", "grey_matter", "white_matter", "csf", "cranium", "enhancing_tumour"} <= set(
@@ -61,7 +68,8 @@ def test_there_are_enough_tissues():
 @pytest.mark.parametrize("name", list(TISSUES))
 def test_every_row_names_its_sources(name):
     citation = dict(TISSUES[name].citation)
-    assert set(citation) == {"composition", "relaxation", "stiffness"}
+    shifted = {"chemical_shift"} if TISSUES[name].chemical_shift else set()
+    assert set(citation) == {"composition", "relaxation", "stiffness"} | shifted
     assert all(len(source) > 10 for source in citation.values())
 
 

@@ -15,6 +15,7 @@ from ..units import GYROMAGNETIC_RATIO, picoseconds, seconds
 from .blocks import Block, Sequence
 from .events import Adc, Rf
 from .program import Pair, Periods, Program, PulseShape, Samples
+from .pulse_nodes import at_nodes
 from .waveforms import gradients_of
 
 MERGED = 6  # decimals of Hz/mm to which gradients must agree for two pulses to be one
@@ -179,23 +180,22 @@ def _steps(played, seen: Played | MovedGradients, integrator: Integrator) -> lis
     turns = np.split(seen.common(np.concatenate(flat)), ends)
     before = seen.common(np.array([one.start for _, one in different]))
     made = {}
-    for (mark, one), (length, times), rate, turn, start in zip(
+    for (mark, one), (edges, times), rate, turn, start in zip(
         different, nodes, rates, turns, before, strict=True
     ):
-        b1 = one.rf.at(times)
+        b1 = at_nodes(one.rf, edges, integrator.nodes)
         if not seen.repeats:
             wave = (b1[..., 0] + 1j * b1[..., 1]) * np.exp(2j * np.pi * (turn - start)).reshape(times.shape)
             b1 = np.stack([wave.real, wave.imag], axis=-1)
-        made[mark] = _doubled(length, b1, rate.reshape(*times.shape, -1))
+        made[mark] = _doubled(np.diff(edges), b1, rate.reshape(*times.shape, -1))
     return [made[mark] for mark in marks]
 
 
 def _nodes(one: _Played, integrator: Integrator):
-    """The steps of a pulse: how long they are, and where in them the field is looked at (ps after the pulse begins)."""
+    """The steps of a pulse: where they end, and where in them the field is looked at (ps after the pulse begins)."""
     count = max(1, -(-one.rf.duration // picoseconds(integrator.step)))
     edges = np.linspace(0.0, one.rf.duration, count + 1)
-    length = np.diff(edges)
-    return length, edges[:-1, None] + length[:, None] * np.asarray(integrator.nodes)
+    return edges, edges[:-1, None] + np.diff(edges)[:, None] * np.asarray(integrator.nodes)
 
 
 def _doubled(length, b1, rate) -> tuple:

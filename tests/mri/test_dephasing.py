@@ -1,0 +1,71 @@
+"""The warning of too few spins: it speaks where a converged run says that the image is wrong, and is silent elsewhere."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+
+from physim import mri
+from physim.mri.dephasing import warn_of_dephasing
+from physim_phantoms import Grid, Phantom
+from tests.helper import nrmse
+
+S = mri.sequences
+GRID, MATRIX, VIEW = Grid((8, 6, 1), (4.0, 4.0, 5.0)), (8, 6), (32.0, 24.0)
+SCANNER, KEY = mri.Scanner(noise=0.0), jax.random.key(0)
+COMMON = {"region": S.Whole(), "dwell": 20e-6}
+
+
+def patient() -> Phantom:
+    share = np.zeros(GRID.shape)
+    share[2:6, 1:5] = 1.0
+    return Phantom.from_fractions(GRID, {"grey_matter": share})
+
+
+def spoiled() -> mri.Sequence:
+    return S.spoiled_gradient_echo(MATRIX, VIEW, np.radians(20), tr=12e-3, te=5e-3, dummies=20, **COMMON)
+
+
+def samples(sequence: mri.Sequence, per_voxel: int) -> np.ndarray:
+    return np.asarray(mri.scan(patient(), sequence, SCANNER, KEY, per_voxel=per_voxel).samples)
+
+
+def test_warns_where_spoiled_magnetisation_comes_back_and_names_a_number_that_does():
+    """Four cycles a repetition: with 16 spins what was made four repetitions ago is in phase again."""
+    with pytest.warns(
+        mri.DephasingWarning, match=r"16 cycles .* 16 spins per voxel .* write per_voxel=\d+"
+    ) as seen:
+        few = samples(spoiled(), 16)
+    assert len(seen) == 1
+    enough = int(str(seen[0].message).split("=")[1])
+    truth = samples(spoiled(), 2003)
+    assert nrmse(few, truth) > 0.1
+    assert nrmse(samples(spoiled(), enough), truth) < 0.05
+    assert 61 < enough < 1021
+
+
+def refocused(flip: float) -> mri.Sequence:
+    return S.turbo_spin_echo(MATRIX, VIEW, te=20e-3, tr=0.5, echo_train=3, refocusing=flip, **COMMON)
+
+
+def test_weak_refocusing_needs_spins_and_full_refocusing_does_not():
+    program = mri.compile_sequence(refocused(2.4))
+    with pytest.warns(mri.DephasingWarning, match="1 spins per voxel"):
+        warn_of_dephasing(program, mri.spins_in(patient(), SCANNER, 1), 1, GRID)
+    samples(refocused(np.pi), 1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: S.echo_planar(MATRIX, VIEW, **COMMON),
+        lambda: S.balanced_ssfp(MATRIX, VIEW, tr=8e-3, **COMMON),
+        lambda: S.spin_echo(MATRIX, VIEW, te=20e-3, tr=2.0, preparation=S.Inversion(0.5), **COMMON),
+    ],
+    ids=["echo-planar", "balanced", "inverted"],
+)
+def test_is_silent_where_nothing_comes_back(make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_dephasing(mri.compile_sequence(make()), mri.spins_in(patient(), SCANNER, 16), 16, GRID)
