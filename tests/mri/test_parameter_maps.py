@@ -93,6 +93,15 @@ def test_inversion_recovery_without_noise():
         np.testing.assert_allclose(found.swing, [p[2] for p in truth], rtol=2e-3)
 
 
+def test_signed_recovery_of_a_whole_slice():
+    """As many voxels as an image has: a program of fewer is another one, and this one crashed."""
+    t1 = np.linspace(0.05, 2.0, 128 * 128, dtype=np.float32).reshape(128, 128)
+    times = np.geomspace(0.025, 3.6, 11).astype(np.float32)
+    signals = 1 - 2 * np.exp(-times[:, None, None] / t1)
+    found = maps.inversion_recovery(signals, times, maps.Signed())
+    np.testing.assert_allclose(found.t1, t1, rtol=1e-4)
+
+
 def test_inversion_recovery_at_the_bound():
     noise, truth = 0.015, (0.9, 1.0, -1.9)
     found = maps.inversion_recovery(repeated(recovering, truth, noise), INVERSIONS, maps.Signed())

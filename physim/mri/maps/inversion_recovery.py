@@ -98,9 +98,13 @@ def _recovery(choices, times, mask) -> Recovery:
     choices = choices / scale
     guesses = jnp.asarray(T1_GUESSES, times.dtype)
 
+    centred = choices - jnp.mean(choices, axis=1, keepdims=True)
+
     def of_guess(t1):
-        """Residual of every choice, the best of which counts."""
-        left = jax.vmap(lambda s: _linear(s, times, t1)[0])(choices)
+        """Residual of every choice, the best of which counts; written without vmap, whose axis of one crashes XLA here."""
+        curve = jnp.exp(-times / t1) - jnp.mean(jnp.exp(-times / t1))
+        swing = jnp.einsum("i,civ->cv", curve, centred) / jnp.sum(curve**2)
+        left = jnp.sum((centred - swing[:, None] * curve[:, None]) ** 2, axis=1)
         return jnp.min(left, axis=0), jnp.argmin(left, axis=0)
 
     left, choice = jax.lax.map(of_guess, guesses)
@@ -108,7 +112,7 @@ def _recovery(choices, times, mask) -> Recovery:
     chosen = jnp.take_along_axis(choice, best[None], axis=0)
     signals = jnp.take_along_axis(choices, chosen[None], axis=0)[0]
     t1 = guesses[best]
-    _, offset, swing = _linear(signals, times, t1)
+    offset, swing = _linear(signals, times, t1)
     start = jnp.stack([jnp.log(t1), offset, swing])
     log_t1, offset, swing = fit(
         lambda p: p[1] + p[2] * jnp.exp(-times * jnp.exp(-p[0])), start, signals, STEPS
@@ -124,10 +128,9 @@ def _recovery(choices, times, mask) -> Recovery:
 
 
 def _linear(signals, times, t1):
-    """Squared residual, a and b of the best a + b exp(−TI / T1) for a given T1, one per voxel or one for all."""
+    """a and b of the best a + b exp(−TI / T1), for the T1 of each voxel."""
     curve = jnp.exp(-times[:, None] / t1)
-    curve = curve - jnp.mean(curve, axis=0)
+    middle = jnp.mean(curve, axis=0)
     mean = jnp.mean(signals, axis=0)
-    swing = jnp.sum(curve * signals, axis=0) / jnp.sum(curve**2, axis=0)
-    offset = mean - swing * jnp.mean(jnp.exp(-times[:, None] / t1), axis=0)
-    return jnp.sum((signals - mean - swing * curve) ** 2, axis=0), offset, swing
+    swing = jnp.sum((curve - middle) * signals, axis=0) / jnp.sum((curve - middle) ** 2, axis=0)
+    return mean - swing * middle, swing
