@@ -29,8 +29,8 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_the_readme_names_every_example():
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert len(SCRIPTS) == 5
-    assert all(f"`python examples/{name}.py`" in page for name in SCRIPTS)
+    assert len(SCRIPTS) == 8
+    assert all(f"`python examples/{name}.py" in page for name in SCRIPTS)
 
 
 @pytest.mark.slow
@@ -100,3 +100,32 @@ def test_optimised_flip_angles_are_better_by_as_much_as_the_bound_says(run):
             assert 0.88 * bound < spread < 1.25 * bound, (train, time)
             assert abs(told(time, train, "mean error")) < 0.3 * spread
     assert told("T2", "optimised", "standard deviation") < 0.65 * told("T2", "usual", "standard deviation")
+
+
+@pytest.mark.slow
+def test_every_artefact_has_its_cause(run):
+    numbers = run("artefact_gallery")
+    changes = {name: value for name, value in numbers.items() if "change" in name}
+    assert len(changes) == 10
+    assert min(changes.values()) > 3.0
+    # 3.4 ppm at 3 T over the bandwidth of a pixel, 1 / (48 × 60 µs).
+    assert abs(numbers["fat moves, low bandwidth [pixel]"] - 434.3 * 48 * 60e-6) < 0.01
+
+
+@pytest.mark.slow
+def test_low_angles_keep_contrast_where_they_are_chosen(run):
+    numbers = run("refocusing_angles")
+    told = lambda train, what: numbers[f"{train}: {what} [%]"]
+    graphs, image = "contrast of phase graphs of a tissue", "contrast in the image"
+    assert told("optimised", "power") < 20.0
+    assert told("optimised", graphs) > 0.97 * told("180°", graphs)
+    assert told("even, same power", graphs) < 0.65 * told("180°", graphs)
+    assert told("optimised", image) > 0.7 * told("180°", image) > told("even, same power", image)
+
+
+@pytest.mark.slow
+def test_a_file_of_ones_own_makes_an_image(run):
+    numbers = run("own_pulseq_file")
+    assert numbers["samples"] == 64 * 64
+    assert abs(numbers["duration of the scan [s]"] - 5 * 3.0) < 0.01  # four shots and one without samples
+    assert 0 < numbers["estimate of what they leave out [%]"] < 2.0
