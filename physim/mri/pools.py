@@ -13,7 +13,8 @@ from physim_phantoms._checks import InputError, is_concrete
 
 from .bloch.generators import Relaxing, liquid_and_semisolid, two_liquids
 from .lineshapes import Lineshape, SuperLorentzian
-from .spins import Isochromats, PerSpin, _per_spin, _refuse_slow_t2, _require_places, _times
+from .spin_values import PerSpin, per_spin, places_of, refuse_slow_t2, times
+from .spins import Isochromats
 from .units import GYROMAGNETIC_RATIO
 
 FASTEST = 1e6  # 1/s: exchange over which two pools are one
@@ -127,17 +128,17 @@ class Pools(eqx.Module):
         fraction: PerSpin,
         exchange: PerSpin,
     ):
-        self.position = _require_places(position)
+        self.position = places_of(position)
         count = self.position.shape[0]
-        self.pd = _per_spin("pd", pd, count)
-        self.t1, self.t2 = _times("t1", t1, count), _times("t2", t2, count)
-        _refuse_slow_t2(self.t1, self.t2)
-        self.off_resonance = _per_spin("off_resonance", off_resonance, count)
-        self.b1 = _per_spin("b1", b1, count)
+        self.pd = per_spin("pd", pd, count)
+        self.t1, self.t2 = times("t1", t1, count), times("t2", t2, count)
+        refuse_slow_t2(self.t1, self.t2)
+        self.off_resonance = per_spin("off_resonance", off_resonance, count)
+        self.b1 = per_spin("b1", b1, count)
         _refuse_outside("fraction", fraction, 0.999, "", "write F / (1 + F) for a ratio F of the two pools")
         _refuse_outside("exchange", exchange, FASTEST, " 1/s", "write 0 for none")
-        self.fraction = _per_spin("fraction", fraction, count)
-        self.exchange = _per_spin("exchange", exchange, count)
+        self.fraction = per_spin("fraction", fraction, count)
+        self.exchange = per_spin("exchange", exchange, count)
         out = self.exchange_rates[0]
         if is_concrete(out):
             _refuse_outside(
@@ -206,7 +207,7 @@ def _refuse_outside(name: str, values, high: float, unit: str, instead: str) -> 
 def _each(second: SecondPool, count: int) -> SecondPool:
     """The second pool with one value per spin."""
     of_pool = "of the second pool"
-    t1, t2 = (_times(f"{name} {of_pool}", getattr(second, name), count) for name in ("t1", "t2"))
-    _refuse_slow_t2(t1, t2, f" {of_pool}")
-    shift = _per_spin(f"shift {of_pool}", second.shift, count)
+    t1, t2 = (times(f"{name} {of_pool}", getattr(second, name), count) for name in ("t1", "t2"))
+    refuse_slow_t2(t1, t2, f" {of_pool}")
+    shift = per_spin(f"shift {of_pool}", second.shift, count)
     return eqx.tree_at(lambda pool: (pool.t1, pool.t2, pool.shift), second, (t1, t2, shift))

@@ -8,12 +8,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from physim_phantoms import Phantom
-from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range
+from physim_phantoms._checks import InputError, is_concrete, require_range
 
 from .lattice import golden, lattice
+from .spin_values import PerSpin, occupied, per_spin, places_of, refuse_slow_t2, times
 from .units import RATE_PER_PPM
-
-PerSpin = int | float | np.floating | Float[np.ndarray | Array, ""] | Float[np.ndarray | Array, " spin"]
 
 
 class Isochromats(eqx.Module):
@@ -51,16 +50,16 @@ class Isochromats(eqx.Module):
         diffusivity: PerSpin = 0.0,
         quantile: PerSpin | None = None,
     ):
-        self.position = _require_places(position)
+        self.position = places_of(position)
         count = self.position.shape[0]
-        self.pd = _per_spin("pd", pd, count)
+        self.pd = per_spin("pd", pd, count)
         self.t1, self.t2, self.t2_prime = (
-            _times(name, values, count) for name, values in (("t1", t1), ("t2", t2), ("t2_prime", t2_prime))
+            times(name, values, count) for name, values in (("t1", t1), ("t2", t2), ("t2_prime", t2_prime))
         )
-        self.off_resonance = _per_spin("off_resonance", off_resonance, count)
-        self.b1 = _per_spin("b1", b1, count)
-        self.quantile = _per_spin("quantile", golden(count) if quantile is None else quantile, count)
-        _refuse_slow_t2(self.t1, self.t2)
+        self.off_resonance = per_spin("off_resonance", off_resonance, count)
+        self.b1 = per_spin("b1", b1, count)
+        self.quantile = per_spin("quantile", golden(count) if quantile is None else quantile, count)
+        refuse_slow_t2(self.t1, self.t2)
         _refuse_diffusion(diffusivity)
 
     @property
@@ -95,7 +94,7 @@ class Isochromats(eqx.Module):
         """
         if not 1 <= per_voxel <= 100_000:
             raise InputError(f"per_voxel is {per_voxel}; it must be between 1 and 100000: write 16")
-        voxels, tissue, amount = _occupied(patient)
+        voxels, tissue, amount = occupied(patient)
         dtype = jnp.result_type(float)
         offsets = lattice(per_voxel)
         step = np.asarray(patient.grid.direction) * np.asarray(patient.grid.spacing)
@@ -123,75 +122,6 @@ class Isochromats(eqx.Module):
             mapped(off_resonance) + each(shift),
             mapped(b1),
             quantile=jnp.tile(jnp.asarray(offsets[:, 3] + 0.5, dtype), len(voxels)),
-        )
-
-
-def _occupied(patient: Phantom):
-    """Voxel, tissue and volume fraction of every pair of both that has protons."""
-    if not is_concrete(patient.ids):
-        raise InputError(
-            "the tissues of the phantom are traced; make the spins outside jit: only what they are worth may be traced"
-        )
-    fractions = jnp.concatenate([1 - patient.fractions.sum(0, keepdims=True), patient.fractions])
-    seen = np.asarray(fractions) if is_concrete(fractions) else np.ones(fractions.shape)
-    protons = np.asarray([float(np.asarray(t.proton_density)) > 0 for t in patient.tissues])
-    ids = np.asarray(patient.ids)
-    component, *place = np.nonzero((seen > 1e-6) & protons[ids])
-    if not component.size:
-        raise InputError(f"nothing in this phantom has protons: its tissues are {', '.join(patient.names)}")
-    voxels = np.ravel_multi_index(place, patient.grid.shape)
-    amount = fractions.reshape(len(ids), -1)[component, voxels].astype(jnp.result_type(float))
-    return voxels, ids.reshape(len(ids), -1)[component, voxels], amount
-
-
-def _require_places(position) -> Float[Array, "spin 3"]:
-    places = jnp.asarray(position, jnp.result_type(float))
-    if places.ndim != 2 or places.shape[1] != 3 or not places.shape[0]:
-        raise InputError(
-            f"position has shape {places.shape}; it must be (spins, 3) with at least one spin: "
-            "write numpy.zeros((1, 3)) for one at the centre"
-        )
-    require_finite("position", places)
-    return places
-
-
-def _per_spin(name: str, values, count: int) -> Float[Array, " spin"]:
-    given = jnp.asarray(values, jnp.result_type(float))
-    if given.shape not in ((), (count,)):
-        raise InputError(
-            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
-        )
-    require_finite(name, given)
-    return jnp.broadcast_to(given, (count,))
-
-
-def _times(name: str, values, count: int) -> Float[Array, " spin"]:
-    """Relaxation times, infinity allowed."""
-    if is_concrete(values):
-        given = np.asarray(values, float)
-        if given.size and not np.all(given > 0):
-            first = int(np.argmin(given > 0)) if given.ndim else 0
-            raise InputError(
-                f"{name} of spin {first} is {given.reshape(-1)[first]:g} s; relaxation times must be above 0 s: "
-                "leave out what has no signal, or write numpy.inf for no relaxation"
-            )
-    given = jnp.asarray(values, jnp.result_type(float))
-    if given.shape not in ((), (count,)):
-        raise InputError(
-            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
-        )
-    return jnp.broadcast_to(given, (count,))
-
-
-def _refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
-    if not (is_concrete(t1) and is_concrete(t2)):
-        return
-    bad = np.asarray(t2) > 2 * np.asarray(t1) * (1 + 1e-6)
-    if np.any(bad):
-        first = int(np.argmax(bad))
-        raise InputError(
-            f"t2{of_pool} of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
-            f"({int(bad.sum())} such spins): check that the two are not exchanged"
         )
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, require_finite, require_range
 
-from ..spins import PerSpin, _occupied, _per_spin, _refuse_slow_t2, _require_places, _times
+from ..spin_values import PerSpin, occupied, per_spin, places_of, refuse_slow_t2, times
+from ..units import RATE_PER_PPM
 
 Size = float | tuple[float, float, float] | Float[np.ndarray, "3"] | Float[np.ndarray, "3 3"]
 
@@ -56,20 +57,20 @@ class PhaseGraph(eqx.Module):
         diffusivity: PerSpin = 0.0,
         tolerance: float = 1e-3,
     ):
-        self.position = _require_places(position)
+        self.position = places_of(position)
         count = self.position.shape[0]
         self.edges = _edges(size)
-        self.pd = _per_spin("pd", pd, count)
+        self.pd = per_spin("pd", pd, count)
         self.t1, self.t2, self.t2_prime = (
-            _times(name, values, count) for name, values in (("t1", t1), ("t2", t2), ("t2_prime", t2_prime))
+            times(name, values, count) for name, values in (("t1", t1), ("t2", t2), ("t2_prime", t2_prime))
         )
-        self.off_resonance = _per_spin("off_resonance", off_resonance, count)
-        self.b1 = _per_spin("b1", b1, count)
+        self.off_resonance = per_spin("off_resonance", off_resonance, count)
+        self.b1 = per_spin("b1", b1, count)
         require_range("diffusivity", diffusivity, 0.0, 1.0, "mm²/s")
-        self.diffusivity = _per_spin("diffusivity", diffusivity, count)
+        self.diffusivity = per_spin("diffusivity", diffusivity, count)
         require_range("tolerance", tolerance, 1e-9, 0.5)
         self.tolerance = float(tolerance)
-        _refuse_slow_t2(self.t1, self.t2)
+        refuse_slow_t2(self.t1, self.t2)
 
     @property
     def count(self) -> int:
@@ -88,13 +89,13 @@ class PhaseGraph(eqx.Module):
     ) -> PhaseGraph:
         """A phase graph for every tissue in every voxel that has protons; `pd` is proton density times mm³.
 
-        Differentiable in volume fractions and maps; what is in a voxel at all is looked up now, outside jit.
+        A tissue's chemical shift adds to its off-resonance. Differentiable in volume fractions and maps; what is in a voxel at all is looked up now, outside jit.
 
         Good values: tolerance 1e-3; 1e-2 for quick looks.
         """
-        voxels, tissue, amount = _occupied(patient)
+        voxels, tissue, amount = occupied(patient)
         dtype = jnp.result_type(float)
-        names = ("t1", "t2", "t2_star", "diffusivity", "proton_density")
+        names = ("t1", "t2", "t2_star", "diffusivity", "proton_density", "chemical_shift")
         values = {name: patient.values(name, field).astype(dtype)[tissue] for name in names}
 
         def mapped(values):
@@ -107,7 +108,7 @@ class PhaseGraph(eqx.Module):
             values["t1"],
             values["t2"],
             1 / jnp.maximum(1 / values["t2_star"] - 1 / values["t2"], 1e-6),
-            mapped(off_resonance),
+            mapped(off_resonance) + values["chemical_shift"] * (RATE_PER_PPM * field),
             mapped(b1),
             values["diffusivity"],
             tolerance,

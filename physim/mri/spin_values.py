@@ -1,0 +1,84 @@
+"""What spins of every kind are made from: values that are one for all or one for each, and the tissues of a patient."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from physim_phantoms import Phantom
+from physim_phantoms._checks import InputError, is_concrete, require_finite
+
+PerSpin = int | float | np.floating | Float[np.ndarray | Array, ""] | Float[np.ndarray | Array, " spin"]
+
+
+def occupied(patient: Phantom) -> tuple[np.ndarray, np.ndarray, Float[Array, " pair"]]:
+    """Voxel, tissue and volume fraction of every pair of both that has protons."""
+    if not is_concrete(patient.ids):
+        raise InputError(
+            "the tissues of the phantom are traced; make the spins outside jit: only what they are worth may be traced"
+        )
+    fractions = jnp.concatenate([1 - patient.fractions.sum(0, keepdims=True), patient.fractions])
+    seen = np.asarray(fractions) if is_concrete(fractions) else np.ones(fractions.shape)
+    protons = np.asarray([float(np.asarray(t.proton_density)) > 0 for t in patient.tissues])
+    ids = np.asarray(patient.ids)
+    component, *place = np.nonzero((seen > 1e-6) & protons[ids])
+    if not component.size:
+        raise InputError(f"nothing in this phantom has protons: its tissues are {', '.join(patient.names)}")
+    voxels = np.ravel_multi_index(place, patient.grid.shape)
+    amount = fractions.reshape(len(ids), -1)[component, voxels].astype(jnp.result_type(float))
+    return voxels, ids.reshape(len(ids), -1)[component, voxels], amount
+
+
+def places_of(position) -> Float[Array, "spin 3"]:
+    """Positions in mm."""
+    places = jnp.asarray(position, jnp.result_type(float))
+    if places.ndim != 2 or places.shape[1] != 3 or not places.shape[0]:
+        raise InputError(
+            f"position has shape {places.shape}; it must be (spins, 3) with at least one spin: "
+            "write numpy.zeros((1, 3)) for one at the centre"
+        )
+    require_finite("position", places)
+    return places
+
+
+def per_spin(name: str, values, count: int) -> Float[Array, " spin"]:
+    """One value for each spin."""
+    given = jnp.asarray(values, jnp.result_type(float))
+    if given.shape not in ((), (count,)):
+        raise InputError(
+            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
+        )
+    require_finite(name, given)
+    return jnp.broadcast_to(given, (count,))
+
+
+def times(name: str, values, count: int) -> Float[Array, " spin"]:
+    """Relaxation times, infinity allowed."""
+    if is_concrete(values):
+        given = np.asarray(values, float)
+        if given.size and not np.all(given > 0):
+            first = int(np.argmin(given > 0)) if given.ndim else 0
+            raise InputError(
+                f"{name} of spin {first} is {given.reshape(-1)[first]:g} s; relaxation times must be above 0 s: "
+                "leave out what has no signal, or write numpy.inf for no relaxation"
+            )
+    given = jnp.asarray(values, jnp.result_type(float))
+    if given.shape not in ((), (count,)):
+        raise InputError(
+            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
+        )
+    return jnp.broadcast_to(given, (count,))
+
+
+def refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
+    """T2 is at most 2 T1."""
+    if not (is_concrete(t1) and is_concrete(t2)):
+        return
+    bad = np.asarray(t2) > 2 * np.asarray(t1) * (1 + 1e-6)
+    if np.any(bad):
+        first = int(np.argmax(bad))
+        raise InputError(
+            f"t2{of_pool} of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
+            f"({int(bad.sum())} such spins): check that the two are not exchanged"
+        )
