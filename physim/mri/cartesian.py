@@ -18,30 +18,46 @@ COUNTERS = ("SLC", "PHS", "ECO", "REP", "SET", "AVG")  # of the labels, those th
 def image_grid(sequence: Sequence) -> Grid:
     """The image that a sequence encodes: its matrix over its field of view, centred on the scanner.
 
-    Raises `ValueError` where the sequence does not say them: `sequence.definitions` needs "Matrix" and "FOV" (mm).
+    Raises `ValueError` where the sequence does not say it: `sequence.definitions` needs "FOV" (mm). Without "Matrix" it is
+    what the samples span.
     """
-    missing = [name for name in ("Matrix", "FOV") if name not in sequence.definitions]
-    if missing:
+    if "FOV" not in sequence.definitions:
         raise InputError(
-            f"the sequence does not say its {' and '.join(missing)}; a Cartesian image needs both: write "
-            "mri.Sequence(blocks, {'Matrix': (128, 128), 'FOV': (256.0, 256.0)}), or take the samples from mri.simulate"
+            "the sequence does not say its FOV, which a Cartesian image needs: write mri.Sequence(list(sequence), "
+            "{'Matrix': (128, 128), 'FOV': (256.0, 256.0)}), or take the samples from mri.simulate"
         )
-    matrix = [int(n) for n in np.ravel(np.asarray(sequence.definitions["Matrix"]))]
     view = [float(length) for length in np.ravel(np.asarray(sequence.definitions["FOV"]))]
-    if len(matrix) == 2:
-        matrix, view = [*matrix, 1], [*view, float(sequence.definitions.get("Thickness", 1.0))]  # type: ignore[arg-type]
+    if len(view) == 2:
+        view = [*view, float(sequence.definitions.get("Thickness", 1.0))]  # type: ignore[arg-type]
+    given = sequence.definitions.get("Matrix")
+    matrix = _matrix_of(sequence, view) if given is None else [int(n) for n in np.ravel(np.asarray(given))]
+    matrix = [*matrix, 1] if len(matrix) == 2 else matrix
+    if len(view) != 3 or len(matrix) != 3:
+        raise InputError(
+            f"the sequence has the Matrix {tuple(matrix)} and the FOV {tuple(view)} mm; both must have two or three numbers: "
+            "write mri.Sequence(list(sequence), {'Matrix': (128, 128), 'FOV': (256.0, 256.0)})"
+        )
     return Grid(tuple(matrix), tuple(length / n for n, length in zip(matrix, view, strict=True)))  # type: ignore[arg-type]
+
+
+def _matrix_of(sequence: Sequence, view: list[float]) -> list[int]:
+    """The matrix that the samples span, where a file does not say it."""
+    steps = kspace_of(sequence) * np.array(view)
+    return [int(n) for n in np.round(np.ptp(steps, axis=0)).astype(int) + 1]
 
 
 def places(sequence: Sequence, grid: Grid) -> Int[np.ndarray, "image cell"]:
     """For every image and every cell of the matrix, in C order, which sample belongs to it.
 
-    Read-outs whose counters (`COUNTERS`) differ belong to images of their own: echoes, repetitions, slices. Raises
-    `ValueError` where a sample lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
+    Read-outs whose counters (`COUNTERS`) differ belong to images of their own: echoes, repetitions, slices. A part of a step by
+    which all samples miss the points alike, as half of one where a read-out has its middle between two samples, is
+    overlooked: it turns the phase of the image along an axis, and changes no magnitude. Raises `ValueError` where a sample
+    lies between cells, beyond the matrix, or twice in one, or a cell stays empty.
     """
     steps = kspace_of(sequence) * np.asarray(grid.extent)
     encoded = 3 if grid.shape[2] > 1 else 2
     steps, shape = steps[:, :encoded], np.array(grid.shape[:encoded])
+    steps = steps - _aside(steps)
     index = np.round(steps).astype(int) + shape // 2
     off = np.abs(steps - np.round(steps)).max(axis=1) > ON_GRID
     outside = np.any((index < 0) | (index >= shape), axis=1)
@@ -63,6 +79,13 @@ def places(sequence: Sequence, grid: Grid) -> Int[np.ndarray, "image cell"]:
             f"point {point}{which} of the matrix {grid.shape} has {count[first]} samples; each needs exactly one"
         )
     return np.argsort(image * grid.size + cell).reshape(-1, grid.size)
+
+
+def _aside(steps: np.ndarray) -> np.ndarray:
+    """The part of a step by which samples miss the points of the matrix, along each axis: above −½ and up to ½."""
+    turned = np.angle(np.exp(2j * np.pi * steps).mean(axis=0)) / (2 * np.pi)
+    # Half a step may come as either of its signs by rounding; lines begin at −M/2, so that it is the one above.
+    return np.where(turned < -0.5 + ON_GRID, turned + 1, turned)
 
 
 def images_of(sequence: Sequence) -> Int[np.ndarray, " sample"]:

@@ -89,7 +89,8 @@ class PhaseGraph(eqx.Module):
     ) -> PhaseGraph:
         """A phase graph for every tissue in every voxel that has protons; `pd` is proton density times mm³.
 
-        A tissue's chemical shift adds to its off-resonance. Differentiable in volume fractions and maps; what is in a voxel at all is looked up now, outside jit.
+        A tissue's chemical shift adds to its off-resonance. Differentiable in volume fractions and maps; what is in a
+        voxel at all is looked up now, outside jit.
 
         Good values: tolerance 1e-3; 1e-2 for quick looks.
         """
