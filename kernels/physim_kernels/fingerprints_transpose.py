@@ -121,16 +121,27 @@ def _some(part, shares, table, atoms, orders, parts, weights, kept, stretches, e
                 each[n, lane] += changes[n, lane] * tissue[B1, lane]
 
 
+@njit(cache=True)
+def _add_up(each, table, made):
+    """The sum over shares and lanes; within the parallel function every small sum would start the threads anew."""
+    for n in range(made.size):
+        total = 0.0
+        for part in range(each.shape[0]):
+            for lane in range(each.shape[2]):
+                total += each[part, n, lane]
+        made[n] = total * table[n, SIGN]
+
+
 @njit(parallel=True, cache=True)
 def flip_gradient(weights, kept, stretches, atoms, flip, phase, tr, te, orders, made):
     """Σ over atoms and echoes of the sensitivities (atom, repetition, 2) times the derivatives in each flip angle."""
     parts, table = prepared(atoms, flip, phase, tr, te)
-    shares = min(PARTS, (atoms.shape[1] + 3) // 4)
+    # Work arrays are fresh memory, which costs as much as several vectors of atoms.
+    shares = min(PARTS, max(2, atoms.shape[1] // (8 * lanes(atoms.dtype.type(0)))))
     each = np.zeros((shares, flip.size, lanes(atoms.dtype.type(0))))
     for part in prange(shares):
         _some(np.int64(part), shares, table, atoms, orders, parts, weights, kept, stretches, each[part])
-    for n in range(flip.size):
-        made[n] = each[:, n].sum() * table[n, SIGN]
+    _add_up(each, table, made)
 
 
 def make_handler(real, code):

@@ -38,7 +38,7 @@ def weighted(signal):
 
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize(
-    ("name", "step"), [("t1", 1e-4), ("t2", 1e-5), ("off_resonance", 1e-3), ("b1", 1e-5), ("position", 1e-5)]
+    ("name", "step"), [("t1", 1e-3), ("t2", 1e-5), ("off_resonance", 1e-3), ("b1", 1e-5), ("position", 1e-5)]
 )
 def test_in_tissue_and_place(name, step):
     values, program = setting()
