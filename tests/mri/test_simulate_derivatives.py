@@ -15,7 +15,7 @@ S = mri.sequences
 SCANNER = mri.Scanner()
 
 
-def setting(spins: int = 5):
+def setting(spins: int = 5, tr: float = 6e-3):
     """Spins anywhere, and a short balanced sequence with slices."""
     rng = np.random.default_rng(8)
     values = {
@@ -26,7 +26,7 @@ def setting(spins: int = 5):
         "off_resonance": rng.normal(0, 20, spins),
         "b1": rng.uniform(0.8, 1.2, spins),
     }
-    sequence = S.balanced_ssfp((4, 3), (60.0, 60.0), tr=6e-3, region=S.Slice(8.0, 1e-3))
+    sequence = S.balanced_ssfp((4, 3), (60.0, 60.0), tr=tr, region=S.Slice(8.0, 1e-3))
     return values, mri.compile_sequence(sequence)
 
 
@@ -38,10 +38,11 @@ def weighted(signal):
 
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize(
-    ("name", "step"), [("t1", 1e-3), ("t2", 1e-5), ("off_resonance", 1e-3), ("b1", 1e-5), ("position", 1e-5)]
+    ("name", "step"), [("t1", 1e-4), ("t2", 1e-5), ("off_resonance", 1e-3), ("b1", 1e-5), ("position", 1e-5)]
 )
 def test_in_tissue_and_place(name, step):
-    values, program = setting()
+    # A train of 18 ms hardly depends on T1: differences would be rounding.
+    values, program = setting(tr=0.1 if name == "t1" else 6e-3)
 
     def loss(change):
         moved = {**values, name: values[name] + change}

@@ -7,7 +7,7 @@ import pytest
 
 from physim import mri
 from physim.mri.lattice import lattice
-from physim.mri.spins import _per_spin
+from physim.mri.spin_values import per_spin
 from physim_phantoms import Grid, InputError, Phantom
 from tests.helper import nrmse, unchecked
 from tests.mri.instant import pulse
@@ -96,4 +96,4 @@ def test_a_phantom_without_protons_is_refused():
 
 def test_values_of_another_length_are_refused():
     with pytest.raises(InputError, match=r"b1 has shape \(3,\); .* each of 2 spins"):
-        unchecked(_per_spin)("b1", np.ones(3), 2)
+        unchecked(per_spin)("b1", np.ones(3), 2)
