@@ -1,4 +1,4 @@
-"""Work arrays that begin where a cache line does: a vector that lies across two lines costs twice."""
+"""Work arrays that begin where a cache line does, so that no vector lies across two of them."""
 
 import numpy as np
 from numba import njit

@@ -12,7 +12,7 @@ from numba import njit, prange
 from . import bridge
 from .cache_lines import rows_of_lines
 from .fingerprints import PARTS
-from .fingerprints_kept import STATES, is_kept, length_of, tile_of, whole
+from .fingerprints_kept import MOST, STATES, is_kept, length_of, tile_of, whole
 from .graph_adjoint_vectors import back_complex, back_real, decayed
 from .graph_arguments import GIVEN, array, sizes, train_of, wrong
 from .graph_train import B1, ROWS, SIGN, prepared, set_factors, turned
@@ -190,7 +190,7 @@ def make_handler(real, code):
 
 def warm_up(dtype) -> None:
     """Calls the kernel on tiny arrays: starts Numba's threads, without which a cached handler crashes."""
-    train, kept = np.ones((4, 2)), np.zeros(2 * STATES * 2 * 16, dtype)
+    train, kept = np.ones((4, 2)), np.zeros(2 * STATES * 2 * MOST, dtype)
     flip_gradient(
         np.ones((2, 2, 2), dtype), kept, 1, np.ones((ROWS, 2), dtype), *train, 2, np.zeros(2, dtype)
     )
