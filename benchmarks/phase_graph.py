@@ -159,7 +159,7 @@ def _mirrored(one: np.ndarray) -> np.ndarray:
 def main() -> None:
     arguments = report.options(__doc__ or "")
     rows = []
-    for matrix in (16,) if arguments.smallest else (32, 64):
+    for matrix in (16,) if arguments.smallest else (16, 32, 64):
         sequence = mri.sequences.balanced_ssfp(
             (matrix, matrix), (VIEW, VIEW), math.radians(40), tr=5e-3, region=mri.sequences.Whole()
         )
