@@ -25,7 +25,9 @@ from .spins import Isochromats
 
 SHARE = 0.02  # of the largest signal that may come back unsaid
 ENCODED = 0.75  # cycles across a voxel that are the encoding's own
+FEWEST = 16  # spins per voxel, where a sequence does not need more
 NUMBERS = (17, 31, 61, 127, 251, 509, 1021, 2003)  # primes: whole cycles that a spoiler winds come back last
+ROOM = 4_000_000  # spins at most, unless asked for: some 0.5 GB
 MOST = 32  # read-outs that are looked at: those nearest to k = 0
 
 
@@ -49,7 +51,7 @@ def warn_of_dephasing(program: Program, spins: Isochromats, per_voxel: int, grid
     """
     if not all(map(is_concrete, jax.tree.leaves((program, spins)))):
         return
-    ways = _ways(program, spins, np.asarray(grid.direction) * np.asarray(grid.spacing))
+    ways = _ways(program, spins, _edges(grid))
     share, cycles = _returned(ways, per_voxel)
     if share <= SHARE:
         return
@@ -60,6 +62,24 @@ def warn_of_dephasing(program: Program, spins: Isochromats, per_voxel: int, grid
         DephasingWarning,
         stacklevel=3,
     )
+
+
+def spins_enough(program: Program, single: Isochromats, grid: Grid) -> int:
+    """How many spins per voxel a program needs, of one number for all voxels: at least 16, and `ROOM` spins at most in all.
+
+    `single` has one spin per voxel and tissue. What is traced gets 16.
+
+    Good values: `spins_in(patient, scanner, spins_enough(program, spins_in(patient, scanner, 1), patient.grid))`.
+    """
+    if not all(map(is_concrete, jax.tree.leaves((program, single)))):
+        return FEWEST
+    ways = _ways(program, single, _edges(grid))
+    fitting = [n for n in (FEWEST, *NUMBERS) if n * single.count <= ROOM] or [FEWEST]
+    return next((n for n in fitting if _returned(ways, n)[0] <= SHARE / 2), fitting[-1])
+
+
+def _edges(grid: Grid) -> Float[np.ndarray, "3 3"]:
+    return np.asarray(grid.direction) * np.asarray(grid.spacing)
 
 
 def _returned(ways: _Ways, count: int) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
 from .configuration import PhaseGraph
 from .contrasts import Contrast
-from .dephasing import warn_of_dephasing
+from .dephasing import spins_enough, warn_of_dephasing
 from .encode import Cartesian, decode, encode
 from .gradients import GradientSystem
 from .motion import Motion, Still
@@ -74,14 +74,15 @@ def scan(
     scanner: Scanner,
     key: PRNGKeyArray,
     encoding: Cartesian | None = None,
-    per_voxel: int = 16,
+    per_voxel: int | None = None,
     motion: Motion = Still(),
     spins: Isochromats | PhaseGraph | None = None,
 ) -> KSpace:
     """One Cartesian MR acquisition with complex white noise.
 
     A `Contrast` gives each tissue its steady-state signal, which is mixed by volume and encoded as `encoding` says. A
-    `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`); it encodes by itself, over its own
+    `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`), by default as many as its spoilers
+    need (16 at least, four million in all at most, and 16 where values are traced); it encodes by itself, over its own
     matrix and field of view about the scanner's centre. The scanner's gradient system and the patient's `motion` act on a
     `Sequence`; a `Contrast` has no gradients, so that anything but ideal ones and rest is refused.
 
@@ -128,17 +129,24 @@ def _played(
     patient: Phantom,
     sequence: Sequence,
     scanner: Scanner,
-    per_voxel: int,
+    per_voxel: int | None,
     motion: Motion,
     spins: Isochromats | PhaseGraph | None,
 ) -> Complex[Array, "coil sample"]:
     """The samples of a sequence, of spins that are given or made, with a warning where those made are too few."""
     if spins is not None:
         return simulate(spins, sequence, scanner, motion=motion)
-    made = spins_in(patient, scanner, per_voxel)
     program = compile_sequence(sequence, float(scanner.field), gradients=scanner.gradients, motion=motion)
+    if per_voxel is None:
+        per_voxel = spins_enough(program, _single(patient, scanner), patient.grid)
+    made = spins_in(patient, scanner, per_voxel)
     warn_of_dephasing(program, made, per_voxel, patient.grid)
     return simulate(made, program, scanner, motion=motion)
+
+
+def _single(patient: Phantom, scanner: Scanner) -> Isochromats:
+    """One spin per voxel and tissue, in no field: what is needed of them is how they decay."""
+    return Isochromats.from_phantom(patient, 1, field=float(scanner.field))
 
 
 def noisy(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from physim import mri
+from physim.mri import dephasing
 from physim.mri.dephasing import warn_of_dephasing
 from physim_phantoms import Grid, Phantom
 from tests.helper import nrmse
@@ -27,7 +28,7 @@ def spoiled() -> mri.Sequence:
     return S.spoiled_gradient_echo(MATRIX, VIEW, np.radians(20), tr=12e-3, te=5e-3, dummies=20, **COMMON)
 
 
-def samples(sequence: mri.Sequence, per_voxel: int) -> np.ndarray:
+def samples(sequence: mri.Sequence, per_voxel: int | None = None) -> np.ndarray:
     return np.asarray(mri.scan(patient(), sequence, SCANNER, KEY, per_voxel=per_voxel).samples)
 
 
@@ -40,9 +41,25 @@ def test_warns_where_spoiled_magnetisation_comes_back_and_names_a_number_that_do
     assert len(seen) == 1
     enough = int(str(seen[0].message).split("=")[1])
     truth = samples(spoiled(), 2003)
+    assert nrmse(samples(spoiled()), truth) < 0.05  # by default as many as it takes, and no warning
     assert nrmse(few, truth) > 0.1
-    assert nrmse(samples(spoiled(), enough), truth) < 0.05
+    single = mri.spins_in(patient(), SCANNER, 1)
+    assert enough == dephasing.spins_enough(mri.compile_sequence(spoiled()), single, GRID)
+
+
+def test_by_default_there_are_as_many_spins_as_it_takes_and_as_there_is_room_for(monkeypatch):
+    single = mri.spins_in(patient(), SCANNER, 1)
+    program = mri.compile_sequence(spoiled())
+    enough = dephasing.spins_enough(program, single, GRID)
     assert 61 < enough < 1021
+    balanced = mri.compile_sequence(S.balanced_ssfp(MATRIX, VIEW, tr=8e-3, **COMMON))
+    assert dephasing.spins_enough(balanced, single, GRID) == 16
+    monkeypatch.setattr(dephasing, "ROOM", 61 * single.count)
+    assert dephasing.spins_enough(program, single, GRID) == 61
+    monkeypatch.setattr(dephasing, "ROOM", 1)
+    assert dephasing.spins_enough(program, single, GRID) == 16
+    with pytest.warns(mri.DephasingWarning):
+        samples(spoiled())
 
 
 def refocused(flip: float) -> mri.Sequence:
