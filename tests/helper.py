@@ -47,6 +47,30 @@ def assert_gradient(
         assert abs(forward - numeric) <= tolerance * scale, f"jvp {forward} against {numeric}"
 
 
+def assert_gradients(
+    function: Callable, arguments: dict, steps: dict[str, float], tolerance: float = 1e-6
+) -> None:
+    """As `assert_gradient` for a function of a dictionary, one random direction in each entry that has a step: two programs
+    serve them all."""
+    given = {name: jnp.asarray(value) for name, value in arguments.items()}
+    assert all(x.dtype == jnp.float64 for x in given.values()), (
+        "finite differences need float64: use the x64 fixture"
+    )
+    rng = np.random.default_rng(0)
+    still = {name: jnp.zeros_like(x) for name, x in given.items()}
+    plain = jax.jit(function)
+    derivatives = jax.jit(lambda x, v: (jax.grad(function)(x), jax.jvp(function, (x,), (v,))[1]))
+    for name, step in steps.items():
+        v = rng.standard_normal(given[name].shape)
+        ends = [float(plain({**given, name: given[name] + sign * step * v})) for sign in (1, -1)]
+        numeric = (ends[0] - ends[1]) / (2 * step)
+        gradient, forward = derivatives(given, {**still, name: jnp.asarray(v)})
+        reverse = np.vdot(np.asarray(gradient[name]), v)
+        scale = max(abs(numeric), 1e-12)
+        assert abs(reverse - numeric) <= tolerance * scale, f"{name}: grad {reverse} against {numeric}"
+        assert abs(float(forward) - numeric) <= tolerance * scale, f"{name}: jvp {forward} against {numeric}"
+
+
 def assert_order(error: Callable[[int], float], sizes, order: float, slack: float = 0.15) -> None:
     """The error falls as size**-order: least-squares slope over the sizes, at least order - slack."""
     errors = np.array([error(n) for n in sizes])

@@ -158,7 +158,6 @@ def make_handler(real, code, forward: bool):
 
     Arguments: magnetisation or signals, k and time as high and low parts, offsets, position, detuning, R2.
     """
-    apply = direct_sum if forward else direct_sum_transpose
     ranks = (3 if forward else 2, 2, 2, 1, 1, 1, 2, 1, 1)
 
     @bridge.handler
@@ -201,10 +200,12 @@ def make_handler(real, code, forward: bool):
         signals = carray(bridge.as_pointer(bridge.data(signal), real), (2, samples))
         position = _array(frame, 6, (axes, spins), real)
         detuning, r2 = _array(frame, 7, (spins,), real), _array(frame, 8, (spins,), real)
+        # By their global names: a function held by the closure has a new identity in every process, and what was compiled
+        # for it is never found on disk again.
         if forward:
-            apply(magnetisation, k, t, offsets, position, detuning, r2, signals)
+            direct_sum(magnetisation, k, t, offsets, position, detuning, r2, signals)
         else:
-            apply(signals, k, t, offsets, position, detuning, r2, magnetisation)
+            direct_sum_transpose(signals, k, t, offsets, position, detuning, r2, magnetisation)
         return 0
 
     return handle

@@ -1,5 +1,6 @@
 """The bridge from Numba to XLA: under jit, grad, vmap and threads, cached on disk, refusing misuse."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
+import numba
 import numpy as np
 import pytest
 
 import physim_kernels
 from physim import core
+from physim_kernels import availability, bridge
 
 PATH = os.pathsep.join(sys.path)
 
@@ -34,6 +37,18 @@ def test_every_kernel_is_live_here():
     rows = physim_kernels.status()
     assert {row.kernel for row in rows} >= {"sample", "sample_transpose", "diffusion", "diffusion_map"}
     assert not [f"{row.kernel} {row.precision}: {row.reason}" for row in rows if not row.live]
+
+
+@pytest.mark.parametrize("kernel", availability._KERNELS)
+def test_what_a_handler_closes_over_is_the_same_in_every_process(kernel, monkeypatch):
+    """A compiled function has an identity of its own in each: the handler would be compiled anew in all of them."""
+    monkeypatch.setattr(bridge, "handler", lambda function: function)
+    name, arguments = availability._KERNELS[kernel]
+    module = importlib.import_module(f"physim_kernels.{name}")
+    handler = module.make_handler(numba.types.float32, bridge.FLOAT32, *arguments)
+    held = [cell.cell_contents for cell in handler.__closure__ or ()]
+    flat = [one for value in held for one in (value if isinstance(value, tuple) else (value,))]
+    assert not [one for one in flat if isinstance(one, numba.core.dispatcher.Dispatcher)]
 
 
 def test_openmp_serves_the_threads():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from physim import mri
-from tests.helper import assert_gradient, assert_same
+from tests.helper import assert_gradients, assert_same
 
 S = mri.sequences
 SCANNER = mri.Scanner()
@@ -36,41 +36,40 @@ def weighted(signal):
     return (weights * signal.real + weights[::-1] * signal.imag).sum()
 
 
+PLACES = {
+    "flip": lambda p: p.shapes[0].amplitudes,
+    "phase": lambda p: p.periods.phase,
+    "duration": lambda p: p.periods.duration.high,
+    "waveform": lambda p: p.shapes[0].b1,
+    "moment": lambda p: p.periods.moment.high,
+}
+SCALES = {"flip": 10.0, "phase": 0.1, "duration": 1e-3, "waveform": 0.1, "moment": 1e-2}
+
+
+def loss_of(program):
+    """A number of spins and of changes to the program, which are in units of SCALES."""
+
+    def loss(given):
+        values = dict(given)
+        moved = program
+        for name, place in PLACES.items():
+            start, change = jnp.asarray(place(program)), values.pop(name)
+            moved = eqx.tree_at(place, moved, start + SCALES[name] * change)
+        return weighted(mri.simulate(mri.Isochromats(**values), moved, SCANNER))
+
+    return loss
+
+
+def arguments_of(values, program) -> dict:
+    return values | {name: np.zeros(np.shape(place(program))) for name, place in PLACES.items()}
+
+
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize(
-    ("name", "step"), [("t1", 1e-4), ("t2", 1e-5), ("off_resonance", 1e-3), ("b1", 1e-5), ("position", 1e-5)]
-)
-def test_in_tissue_and_place(name, step):
+def test_in_tissue_place_and_sequence():
     # A train of 18 ms hardly depends on T1: differences would be rounding.
-    values, program = setting(tr=0.1 if name == "t1" else 6e-3)
-
-    def loss(change):
-        moved = {**values, name: values[name] + change}
-        return weighted(mri.simulate(mri.Isochromats(**moved), program, SCANNER))
-
-    assert_gradient(loss, jnp.zeros(values[name].shape), tolerance=1e-6, step=step, directions=1)
-
-
-@pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("what", ["flip", "phase", "duration", "waveform", "moment"])
-def test_in_the_sequence(what):
-    values, program = setting()
-    spins = mri.Isochromats(**values)
-    places = {
-        "flip": lambda p: p.shapes[0].amplitudes,
-        "phase": lambda p: p.periods.phase,
-        "duration": lambda p: p.periods.duration.high,
-        "waveform": lambda p: p.shapes[0].b1,
-        "moment": lambda p: p.periods.moment.high,
-    }
-    scale = {"flip": 10.0, "phase": 0.1, "duration": 1e-3, "waveform": 0.1, "moment": 1e-2}[what]
-    start = places[what](program)
-
-    def loss(change):
-        moved = eqx.tree_at(places[what], program, jnp.asarray(start) + scale * change)
-        return weighted(mri.simulate(spins, moved, SCANNER))
-
-    assert_gradient(loss, jnp.zeros(np.shape(start)), tolerance=1e-6, step=1e-4, directions=1)
+    values, program = setting(tr=0.1)
+    steps = {"t1": 1e-4, "t2": 1e-5, "off_resonance": 1e-3, "b1": 1e-5, "position": 1e-5}
+    assert_gradients(loss_of(program), arguments_of(values, program), steps | dict.fromkeys(PLACES, 1e-4))
 
 
 def test_chunks_of_spins_give_the_same_signal(monkeypatch):
