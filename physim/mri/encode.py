@@ -65,6 +65,7 @@ def same_box(grid: Grid, matrix: tuple[int, int, int]) -> Grid:
     return Grid(matrix, spacing, corner, np.asarray(grid.direction))
 
 
+@eqx.filter_jit
 def encode(
     density: Float[Array, "x y z"] | Complex[Array, "x y z"], grid: Grid, matrix: tuple[int, int, int]
 ) -> Complex[Array, "kx ky kz"]:
@@ -78,6 +79,7 @@ def encode(
     return samples * jnp.asarray(np.prod(np.asarray(grid.spacing)), _real(density))
 
 
+@eqx.filter_jit
 def decode(
     samples: Complex[Array, "kx ky kz"], grid: Grid, shape: tuple[int, int, int]
 ) -> Complex[Array, "x y z"]:

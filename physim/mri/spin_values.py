@@ -1,4 +1,4 @@
-"""What spins of every kind are made from: values that are one for all or one for each, and the tissues of a patient."""
+"""What spins of every kind are made from: values that are one for all or one for each."""
 
 from __future__ import annotations
 
@@ -6,28 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, is_concrete, require_finite
 
 PerSpin = int | float | np.floating | Float[np.ndarray | Array, ""] | Float[np.ndarray | Array, " spin"]
-
-
-def occupied(patient: Phantom) -> tuple[np.ndarray, np.ndarray, Float[Array, " pair"]]:
-    """Voxel, tissue and volume fraction of every pair of both that has protons."""
-    if not is_concrete(patient.ids):
-        raise InputError(
-            "the tissues of the phantom are traced; make the spins outside jit: only what they are worth may be traced"
-        )
-    fractions = jnp.concatenate([1 - patient.fractions.sum(0, keepdims=True), patient.fractions])
-    seen = np.asarray(fractions) if is_concrete(fractions) else np.ones(fractions.shape)
-    protons = np.asarray([float(np.asarray(t.proton_density)) > 0 for t in patient.tissues])
-    ids = np.asarray(patient.ids)
-    component, *place = np.nonzero((seen > 1e-6) & protons[ids])
-    if not component.size:
-        raise InputError(f"nothing in this phantom has protons: its tissues are {', '.join(patient.names)}")
-    voxels = np.ravel_multi_index(place, patient.grid.shape)
-    amount = fractions.reshape(len(ids), -1)[component, voxels].astype(jnp.result_type(float))
-    return voxels, ids.reshape(len(ids), -1)[component, voxels], amount
 
 
 def places_of(position) -> Float[Array, "spin 3"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -11,8 +12,8 @@ from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, is_concrete, require_range
 
 from .lattice import golden, lattice
-from .spin_values import PerSpin, occupied, per_spin, places_of, refuse_slow_t2, times
-from .units import RATE_PER_PPM
+from .occupants import PerVoxel, occupants, spread
+from .spin_values import PerSpin, per_spin, places_of, refuse_slow_t2, times
 
 
 class Isochromats(eqx.Module):
@@ -70,8 +71,7 @@ class Isochromats(eqx.Module):
     @property
     def detuning(self) -> Float[Array, " spin"]:
         """Off-resonance of each spin with its place in the Lorentzian of T2', Hz."""
-        spread = jnp.tan(jnp.pi * (self.quantile - 0.5)) / (2 * jnp.pi)
-        return self.off_resonance + spread / self.t2_prime
+        return _detuning(self.off_resonance, self.quantile, self.t2_prime)
 
     @classmethod
     def from_phantom(
@@ -80,8 +80,8 @@ class Isochromats(eqx.Module):
         per_voxel: int = 16,
         *,
         field: float = 3.0,
-        off_resonance: Float[np.ndarray | Array, "x y z"] | float = 0.0,
-        b1: Float[np.ndarray | Array, "x y z"] | float = 1.0,
+        off_resonance: PerVoxel = 0.0,
+        b1: PerVoxel = 1.0,
     ) -> Isochromats:
         """`per_voxel` spins for every tissue in every voxel that has protons: tissues side by side do not exchange.
 
@@ -94,35 +94,18 @@ class Isochromats(eqx.Module):
         """
         if not 1 <= per_voxel <= 100_000:
             raise InputError(f"per_voxel is {per_voxel}; it must be between 1 and 100000: write 16")
-        voxels, tissue, amount = occupied(patient)
-        dtype = jnp.result_type(float)
         offsets = lattice(per_voxel)
         step = np.asarray(patient.grid.direction) * np.asarray(patient.grid.spacing)
-        centres = jnp.asarray(patient.grid.centres(), dtype).reshape(-1, 3)[voxels]
-        position = centres[:, None] + jnp.asarray(offsets[:, :3] @ step.T, dtype)
-        values = {name: patient.values(name, field).astype(dtype)[tissue] for name in ("t1", "t2", "t2_star")}
-        density = patient.values("proton_density").astype(dtype)[tissue]
-        weight = amount * density * (patient.grid.voxel_volume / per_voxel)
-        dephasing = 1 / values["t2_star"] - 1 / values["t2"]
+        pairs = occupants(patient, field, off_resonance, b1)
+        made = spread(pairs, jnp.asarray(offsets[:, :3] @ step.T, pairs.pd.dtype))._asdict()
+        del made["diffusivity"]  # points do not diffuse
+        return cls(**made, quantile=np.tile(offsets[:, 3] + 0.5, len(pairs.pd)))
 
-        def each(of_pair):
-            return jnp.repeat(of_pair, per_voxel)
 
-        def mapped(values):
-            whole = jnp.broadcast_to(jnp.asarray(values, dtype), patient.grid.shape)
-            return each(whole.reshape(-1)[voxels])
-
-        shift = patient.values("chemical_shift").astype(dtype)[tissue] * (RATE_PER_PPM * field)
-        return cls(
-            position.reshape(-1, 3),
-            each(weight),
-            each(values["t1"]),
-            each(values["t2"]),
-            each(1 / jnp.maximum(dephasing, 1e-6)),
-            mapped(off_resonance) + each(shift),
-            mapped(b1),
-            quantile=jnp.tile(jnp.asarray(offsets[:, 3] + 0.5, dtype), len(voxels)),
-        )
+@jax.jit
+def _detuning(off_resonance, quantile, t2_prime):
+    spread = jnp.tan(jnp.pi * (quantile - 0.5)) / (2 * jnp.pi)
+    return off_resonance + spread / t2_prime
 
 
 def _refuse_diffusion(diffusivity) -> None:

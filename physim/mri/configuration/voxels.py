@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from physim_phantoms import Phantom
 from physim_phantoms._checks import InputError, require_finite, require_range
 
-from ..spin_values import PerSpin, occupied, per_spin, places_of, refuse_slow_t2, times
-from ..units import RATE_PER_PPM
+from ..occupants import PerVoxel, occupants
+from ..spin_values import PerSpin, per_spin, places_of, refuse_slow_t2, times
 
 Size = float | tuple[float, float, float] | Float[np.ndarray, "3"] | Float[np.ndarray, "3 3"]
 
@@ -84,8 +83,8 @@ class PhaseGraph(eqx.Module):
         tolerance: float = 1e-3,
         *,
         field: float = 3.0,
-        off_resonance: Float[np.ndarray | Array, "x y z"] | float = 0.0,
-        b1: Float[np.ndarray | Array, "x y z"] | float = 1.0,
+        off_resonance: PerVoxel = 0.0,
+        b1: PerVoxel = 1.0,
     ) -> PhaseGraph:
         """A phase graph for every tissue in every voxel that has protons; `pd` is proton density times mm³.
 
@@ -94,26 +93,9 @@ class PhaseGraph(eqx.Module):
 
         Good values: tolerance 1e-3; 1e-2 for quick looks.
         """
-        voxels, tissue, amount = occupied(patient)
-        dtype = jnp.result_type(float)
-        names = ("t1", "t2", "t2_star", "diffusivity", "proton_density", "chemical_shift")
-        values = {name: patient.values(name, field).astype(dtype)[tissue] for name in names}
-
-        def mapped(values):
-            return jnp.broadcast_to(jnp.asarray(values, dtype), patient.grid.shape).reshape(-1)[voxels]
-
-        return cls(
-            jnp.asarray(patient.grid.centres(), dtype).reshape(-1, 3)[voxels],
-            np.asarray(patient.grid.direction) * np.asarray(patient.grid.spacing),
-            amount * values["proton_density"] * patient.grid.voxel_volume,
-            values["t1"],
-            values["t2"],
-            1 / jnp.maximum(1 / values["t2_star"] - 1 / values["t2"], 1e-6),
-            mapped(off_resonance) + values["chemical_shift"] * (RATE_PER_PPM * field),
-            mapped(b1),
-            values["diffusivity"],
-            tolerance,
-        )
+        edges = np.asarray(patient.grid.direction) * np.asarray(patient.grid.spacing)
+        pairs = occupants(patient, field, off_resonance, b1)
+        return cls(size=edges, tolerance=tolerance, **pairs._asdict())
 
     def dephasing(self, k: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
         """The mean of exp(−2πi k·r) over a voxel about its centre: a box."""
