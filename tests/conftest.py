@@ -6,8 +6,10 @@ import shutil
 import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# What takes JAX more than a second to compile is kept until the suite ends: a digital patient takes half a minute, and
-# many files want one. The processes of the suite and what they start inherit the folder; a folder of one's own stays.
+# What JAX compiles is kept until the suite ends: a digital patient takes half a minute, and many files want one; of the
+# small programs of operations outside jit a tenth come back in other files, and reading one takes a tenth of compiling it.
+# The processes of the suite and what they start inherit the folder; a folder of one's own stays.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="physim-compiled-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)

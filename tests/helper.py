@@ -48,9 +48,13 @@ def assert_gradient(
 
 
 def assert_gradients(
-    function: Callable, arguments: dict, steps: dict[str, float], tolerance: float = 1e-6
+    function: Callable,
+    arguments: dict,
+    steps: dict[str, float],
+    tolerance: float = 1e-6,
+    directions: int = 1,
 ) -> None:
-    """As `assert_gradient` for a function of a dictionary, one random direction in each entry that has a step: two programs
+    """As `assert_gradient` for a function of a dictionary, random directions in each entry that has a step: two programs
     serve them all."""
     given = {name: jnp.asarray(value) for name, value in arguments.items()}
     assert all(x.dtype == jnp.float64 for x in given.values()), (
@@ -60,7 +64,7 @@ def assert_gradients(
     still = {name: jnp.zeros_like(x) for name, x in given.items()}
     plain = jax.jit(function)
     derivatives = jax.jit(lambda x, v: (jax.grad(function)(x), jax.jvp(function, (x,), (v,))[1]))
-    for name, step in steps.items():
+    for name, step in [item for item in steps.items() for _ in range(directions)]:
         v = rng.standard_normal(given[name].shape)
         ends = [float(plain({**given, name: given[name] + sign * step * v})) for sign in (1, -1)]
         numeric = (ends[0] - ends[1]) / (2 * step)

@@ -58,6 +58,13 @@ def face_coefficients(
     inside = jnp.ones(diffusivity.shape, bool) if domain is None else jnp.asarray(domain, bool)
     require_shape("domain", inside, diffusivity.shape)
 
+    return Faces(*_faces(diffusivity, tuple(spacing), inside, rule))
+
+
+@eqx.filter_jit
+def _faces(diffusivity, spacing, inside, rule):
+    """Means over what two voxels share, along each axis."""
+
     def along(axis: int):
         head = [slice(None)] * 3
         tail = [slice(None)] * 3
@@ -67,9 +74,10 @@ def face_coefficients(
         face = jnp.where(open_face, rule.mean(a, b), 0) / jnp.asarray(spacing[axis], diffusivity.dtype) ** 2
         return jnp.pad(face, [(0, int(a == axis)) for a in range(3)])
 
-    return Faces(along(0), along(1), along(2))
+    return along(0), along(1), along(2)
 
 
+@jax.jit
 def outflow(faces: Faces) -> Float[Array, "x y z"]:
     """Sum of the six face coefficients of every voxel: the rate at which a voxel would empty, 1/day."""
     return _diagonal(faces.x, 0) + _diagonal(faces.y, 1) + _diagonal(faces.z, 2)

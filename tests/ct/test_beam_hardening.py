@@ -1,5 +1,7 @@
 """Hounsfield units from the protocol itself: water under every spectrum, bow-tie and detector; bone."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,8 +43,18 @@ def rings(image, radius):
 
 @pytest.mark.parametrize(
     ("name", "kvp", "diameter"),
-    [(n, k, d) for n in ("plain", "bow-tie") for k in (80.0, 140.0) for d in (200.0, 350.0)]
-    + [("switched", 140.0, 350.0), ("counting", 120.0, 200.0)],
+    # Every kind of protocol once; the rest is the same at other voltages and sizes.
+    [
+        ("plain", 80.0, 200.0),
+        ("bow-tie", 140.0, 350.0),
+        ("switched", 140.0, 350.0),
+        ("counting", 120.0, 200.0),
+    ]
+    + [
+        pytest.param(name, kvp, diameter, marks=pytest.mark.slow)
+        for name, kvp, diameter in itertools.product(("plain", "bow-tie"), (80.0, 140.0), (200.0, 350.0))
+        if (name, kvp, diameter) not in {("plain", 80.0, 200.0), ("bow-tie", 140.0, 350.0)}
+    ],
 )
 def test_water_is_zero_at_centre_and_edge(name, kvp, diameter):
     taken = protocol(name, kvp)

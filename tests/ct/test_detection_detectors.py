@@ -135,8 +135,8 @@ def test_thinned_poisson_numbers_stay_poisson(key):
     assert left.mean() == pytest.approx(6.0, rel=5e-3)
     # 60 000 samples: the standard error of a variance is 0.6 %.
     assert left.var() == pytest.approx(6.0, rel=0.02)
-    np.testing.assert_array_equal(thinned(second, jnp.zeros(4), jnp.asarray(0.3)), 0)
-    np.testing.assert_array_equal(thinned(second, jnp.full(4, 7.0), jnp.asarray(1.0)), 7)
+    np.testing.assert_array_equal(thinned(second, jnp.zeros_like(counts), jnp.asarray(0.3)), 0)
+    np.testing.assert_array_equal(thinned(second, jnp.full_like(counts, 7.0), jnp.asarray(1.0)), 7)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,12 @@ every_geometry = pytest.mark.parametrize("geometry", GEOMETRIES.values(), ids=GE
 
 def matrix(geometry, grid=GRID):
     """The projector as a dense matrix, column by column, in float64."""
-    unit = jnp.eye(grid.size, dtype=jnp.float64).reshape(-1, *grid.shape)
-    one = lambda volume: ct.project(volume, grid, geometry).ravel()
-    return np.asarray(jax.lax.map(one, unit)).T
+    return np.asarray(_columns(np.eye(grid.size).reshape(-1, *grid.shape), geometry, grid)).T
+
+
+@jax.jit
+def _columns(unit, geometry, grid):
+    return jax.lax.map(lambda volume: ct.project(volume, grid, geometry).ravel(), unit)
 
 
 def problem(geometry, noise=0.3, seed=0):
@@ -212,5 +215,5 @@ def test_no_rays_are_refused_and_no_signal_gives_zero_and_not_nan():
         here = GEOMETRIES["parallel"]
         nothing = np.zeros(here.sinogram_shape, np.float32)
         assert np.all(np.asarray(method.solve(nothing, GRID, here, None)) == 0)
-        slope = jax.grad(lambda s: jnp.sum(method.solve(s, GRID, here, None)))(nothing)  # noqa: B023
+        slope = jax.jit(jax.grad(lambda s: jnp.sum(method.solve(s, GRID, here, None))))(nothing)  # noqa: B023
         assert np.all(np.isfinite(slope))

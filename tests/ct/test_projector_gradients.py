@@ -49,6 +49,7 @@ def test_every_number_of_every_view(model):
     assert_gradient(of, numbers_of(tilted), 1e-6, step=1e-7)
 
 
+@pytest.mark.slow
 def test_every_number_of_an_upright_detector():
     of = jax.jit(lambda v: loss(with_numbers(CONE, v), ct.Joseph()))
     assert_gradient(of, numbers_of(CONE), 1e-6, step=1e-7)
@@ -71,7 +72,9 @@ def test_turns_of_the_detector(model):
     assert_gradient(jax.jit(lambda v: loss(turned(v), model)), values, 1e-6, step=1e-6)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=MODEL_NAMES)
+@pytest.mark.parametrize(
+    "model", [pytest.param(MODELS[0], marks=pytest.mark.slow), MODELS[1]], ids=MODEL_NAMES
+)
 def test_numbers_of_a_parallel_beam(model):
     beam = lambda v: ct.ParallelBeam(v[:3], v[3:5], v[5:7], v[7:10], jnp.asarray(1000.0), (7, 12))
     values = jnp.asarray([0.31, 1.37, 2.45, 4.1, 3.7, 0.31, 0.23, 1.07, 2.03, 0.11])

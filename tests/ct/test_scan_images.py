@@ -65,7 +65,7 @@ def test_water_is_zero_everywhere_without_noise():
     assert abs(outside.mean() + 999) < 2
 
 
-@pytest.mark.parametrize("kvp", [80.0, 140.0])
+@pytest.mark.parametrize("kvp", [80.0, pytest.param(140.0, marks=pytest.mark.slow)])
 def test_water_is_zero_with_noise_at_other_voltages(kvp):
     image = image_of(water_cylinder(), QuantumNoise(), kvp=kvp)
     assert abs(image[distance() < 40].mean()) < 2

@@ -37,7 +37,10 @@ def lengths(longest, shape=FAN.sinogram_shape):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-@pytest.mark.parametrize(("materials", "longest"), [((WATER, BONE), 40.0), ((WATER, IODINE), 60.0)])
+@pytest.mark.parametrize(
+    ("materials", "longest"),
+    [((WATER, BONE), 40.0), pytest.param((WATER, IODINE), 60.0, marks=pytest.mark.slow)],
+)
 def test_known_lengths_are_found(name, materials, longest):
     truth = lengths(longest)
     raws = tuple(readings(truth, materials, FAN, p) for p in PROTOCOLS[name])

@@ -63,9 +63,15 @@ def case(name, dtype):
     return circle(CIRCLES[name], dtype) if name in CIRCLES else winding(HELICES[name], dtype)
 
 
-# In double precision every geometry; in single one circle and one helix, whose kernels the others share.
+# In single precision one circle and one helix; in double what else runs through other lines of these kernels: parallel
+# rays (as a flat detector), a single plane, a single row.
+_QUICK = {
+    ("arc", "float32"),
+    ("helix", "float32"),
+    *((n, "float64") for n in ("parallel", "arc", "fan", "helix", "one row")),
+}
 _COMPARED = [
-    pytest.param(n, t, marks=() if t == "float64" or n in ("arc", "helix") else pytest.mark.slow)
+    pytest.param(n, t, marks=() if (n, t) in _QUICK else pytest.mark.slow)
     for n in (*CIRCLES, *HELICES)
     for t in ("float32", "float64")
 ]

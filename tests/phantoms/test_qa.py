@@ -130,7 +130,7 @@ def test_differentiable_in_the_shapes():
         ]
         return qa.assemble(grid, parts, oversampling=1).volume("acrylic")
 
-    np.testing.assert_allclose(jax.grad(volume)(5.0), 4 * np.pi * 25, rtol=0.02)
+    np.testing.assert_allclose(jax.jit(jax.grad(volume))(5.0), 4 * np.pi * 25, rtol=0.02)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def _solve(
     return WIND.apply(winding, (numbers.astype(dtype), tables.astype(dtype), plateau), lines)
 
 
+@partial(jax.jit, static_argnums=3)
 def turns(
     grid: Grid, g: ConeBeam, h: Helix, sort: Sorting
 ) -> tuple[Float[Array, "member group 11"], Float[Array, "3 column"]]:

@@ -1,5 +1,6 @@
 """Normalised back-projection of rebinned helical views and its transpose in plain JAX, both as gathers."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -117,6 +118,7 @@ def row_window(rows: int, plateau):
     return window
 
 
+@partial(jax.jit, static_argnums=2)
 def needed_taps(numbers, tables, shape: tuple[int, int, int]):
     """Bounds as `back_projection_reference.needed_taps`."""
     t = Turn(*jnp.moveaxis(numbers[..., None], -2, 0))

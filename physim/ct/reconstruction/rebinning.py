@@ -47,6 +47,7 @@ class Helix(NamedTuple):
     row_step: Float[Array, ""]
 
 
+@jax.jit
 def helix(g: ConeBeam) -> Helix:
     """The regular helix that the focal spots are on; rays of all views are taken to be alike."""
     source, r, axis = jnp.asarray(g.source), rays(g), orbit_axis(g)

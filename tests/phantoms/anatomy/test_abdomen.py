@@ -12,7 +12,7 @@ from physim_phantoms._checks import InputError
 from physim_phantoms.anatomy import abdomen, abdomen_parameters, chest_parameters
 
 GRID = Grid((110, 84, 100), 3.5)
-PATIENTS = [(0, "M"), (1, "F"), (2, "M"), (3, "F")]
+PATIENTS = [(0, "M"), (1, "F"), *(pytest.param(*p, marks=pytest.mark.slow) for p in ((2, "M"), (3, "F")))]
 
 # ICRP Publication 89 (2002), masses of organs of reference adults, g: men, women; densities from ICRU Report 46.
 REFERENCE = {
