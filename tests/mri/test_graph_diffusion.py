@@ -5,6 +5,7 @@ import pytest
 
 from physim import mri
 from tests.mri.instant import instant
+from tests.mri.precisions import SLOW, float32_quickly
 
 GAMMA = 42.577478518  # Hz/mm per mT/m
 MS = 10**9
@@ -58,9 +59,12 @@ def weighting(blocks) -> tuple[float, np.ndarray]:
     return b, k
 
 
+@float32_quickly
 @pytest.mark.usefixtures("precision")
 @pytest.mark.parametrize(
-    "blocks", [BIPOLAR, TWICE, ONCE], ids=["bipolar", "twice refocused", "once refocused"]
+    "blocks",
+    [pytest.param(BIPOLAR, marks=SLOW), TWICE, pytest.param(ONCE, marks=SLOW)],
+    ids=["bipolar", "twice refocused", "once refocused"],
 )
 def test_echoes_of_trapezoids_decay_as_their_b_says(blocks):
     b, end = weighting(blocks)

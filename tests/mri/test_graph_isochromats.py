@@ -9,6 +9,7 @@ import pytest
 
 from physim import mri
 from tests.mri.instant import pause, pulse, read
+from tests.mri.precisions import SLOW, float32_quickly
 
 T1, T2, TR, TE = 0.6, 0.08, 10e-3, 3e-3
 FLIP = np.deg2rad(25.0)
@@ -94,8 +95,9 @@ def by_states(phases, behind: bool) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(one))(jnp.asarray(phases)))
 
 
+@float32_quickly
 @pytest.mark.usefixtures("precision")
-@pytest.mark.parametrize("behind", [False, True], ids=["in front", "behind"])
+@pytest.mark.parametrize("behind", [False, pytest.param(True, marks=SLOW)], ids=["in front", "behind"])
 def test_spoiling_by_the_phase_of_the_pulses_at_every_degree(behind):
     phases = phases_of(EVERY_DEGREE)
     truth = by_numpy(phases, behind)

@@ -10,6 +10,7 @@ from physim_phantoms import InputError
 from tests.helper import assert_gradient
 from tests.mri.instant import pause, pulse
 from tests.mri.mcconnell import PPM
+from tests.mri.precisions import float64_quickly
 
 ONE = np.zeros((1, 3))
 T1, T2, OFF = 1.0, 0.04, 21.0
@@ -59,6 +60,7 @@ def test_pulses_and_free_precession(precision):
     assert np.abs(got.T - np.stack([first, second])[:, :-1]).max() < tolerance
 
 
+@float64_quickly
 def test_read_outs(precision):
     adc = mri.Adc(40, 10**8)
     blocks = [pulse(np.pi / 2), pause(3e-3), pulse(0.7, 0.4), mri.Block(adc.end, adc=adc)]

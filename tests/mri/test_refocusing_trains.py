@@ -5,6 +5,7 @@ import pytest
 
 from physim import mri
 from tests.mri.instant import pause, pulse, read
+from tests.mri.precisions import SLOW, float32_quickly
 
 SPINS, COUNT, SPACING = 128, 24, 10e-3
 FLIP = np.deg2rad(120.0)
@@ -40,8 +41,9 @@ def simulated(kind, blocks, t1: float, t2: float) -> np.ndarray:
     return np.asarray(mri.simulate(kind(t1, t2), mri.Sequence(blocks), mri.Scanner()))[0]
 
 
+@float32_quickly
 @pytest.mark.usefixtures("precision")
-@pytest.mark.parametrize("kind", [bundle, graph])
+@pytest.mark.parametrize("kind", [pytest.param(bundle, marks=SLOW), graph])
 @pytest.mark.parametrize(("t1", "t2"), [(np.inf, np.inf), (0.3, 0.08)], ids=["lasting", "relaxing"])
 def test_echoes_of_120_degree_pulses(kind, t1, t2):
     wait = pause(SPACING / 2 - 1e-9, 1.0)
@@ -55,8 +57,9 @@ def test_echoes_of_120_degree_pulses(kind, t1, t2):
     assert np.abs(simulated(kind, blocks, t1, t2) - 1j * truth).max() < 1e-5
 
 
+@float32_quickly
 @pytest.mark.usefixtures("precision")
-@pytest.mark.parametrize("kind", [bundle, graph])
+@pytest.mark.parametrize("kind", [bundle, pytest.param(graph, marks=SLOW)])
 def test_hyperecho(kind):
     """−α, −φ in reverse behind a 180° pulse undoes any train: Hennig and Scheffler, Magn. Reson. Med. 46 (2001) 6."""
     rng = np.random.default_rng(3)

@@ -16,6 +16,7 @@ from physim import mri
 from physim.mri.sequences.saturation_transfer import Saturation
 from physim.mri.units import RATE_PER_PPM
 from tests.mri.bmctool_oracle import SYSTEM, water_left
+from tests.mri.precisions import SLOW, float32_quickly
 
 S = mri.sequences
 PPM = 42.5764  # MHz/T, the challenge's
@@ -145,10 +146,11 @@ def as_bmctool(number: int) -> tuple[np.ndarray, np.ndarray]:
     return played, (4 * finer - played) / 3
 
 
-SLOW = [pytest.param(number, marks=pytest.mark.slow) for number in CASES if number != 8]
+REST = [pytest.param(number, marks=SLOW) for number in CASES if number != 8]
 
 
-@pytest.mark.parametrize("number", [8, *SLOW])
+@float32_quickly
+@pytest.mark.parametrize("number", [8, *REST])
 def test_case(precision, number):
     model, saturation, offsets = CASES[number]
     played, smooth = as_bmctool(number)

@@ -7,12 +7,14 @@ from physim import mri
 from physim.mri.lattice import lattice
 from tests.helper import assert_order
 from tests.mri.instant import pulse
+from tests.mri.precisions import float32_quickly
 
 T2, T2_PRIME, FREQUENCY = 0.09, 0.025, 37.0
 ADC = mri.Adc(60, 10**9)
 TIMES = (np.arange(60) + 0.5) * 1e-3
 
 
+@float32_quickly
 @pytest.mark.usefixtures("precision")
 @pytest.mark.parametrize(("t2", "frequency"), [(np.inf, 0.0), (T2, 0.0), (T2, FREQUENCY)])
 def test_phase_graphs_decay_with_t2_prime(t2, frequency):
