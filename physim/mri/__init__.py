@@ -62,6 +62,8 @@ from .main_field import Homogeneous as Homogeneous
 from .main_field import Shim as Shim
 from .main_field import SusceptibilityField as SusceptibilityField
 from .main_field import susceptibility_field as susceptibility_field
+from .many_pools import ManyPools as ManyPools
+from .many_pools import Solute as Solute
 from .motion import DisplacementMotion as DisplacementMotion
 from .motion import Motion as Motion
 from .motion import RigidMotion as RigidMotion

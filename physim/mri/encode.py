@@ -65,30 +65,38 @@ def same_box(grid: Grid, matrix: tuple[int, int, int]) -> Grid:
     return Grid(matrix, spacing, corner, np.asarray(grid.direction))
 
 
-@eqx.filter_jit
 def encode(
     density: Float[Array, "x y z"] | Complex[Array, "x y z"], grid: Grid, matrix: tuple[int, int, int]
 ) -> Complex[Array, "kx ky kz"]:
     """K-space samples of a signal density given on `grid`, cropped to `matrix`; signal units times mm³."""
+    return _encoded(density, np.prod(np.asarray(grid.spacing)), matrix)
+
+
+@eqx.filter_jit
+def _encoded(density: Array, voxel: np.float64, matrix: tuple[int, int, int]) -> Array:
     samples = density
     for axis, count in enumerate(matrix):
         ramp = _ramp(density.shape[axis], count, axis)
         samples = _crop(jnp.fft.fft(samples, axis=axis), count, axis) * jnp.conj(ramp).astype(
             _complex(density)
         )
-    return samples * jnp.asarray(np.prod(np.asarray(grid.spacing)), _real(density))
+    return samples * jnp.asarray(voxel, _real(density))
 
 
-@eqx.filter_jit
 def decode(
     samples: Complex[Array, "kx ky kz"], grid: Grid, shape: tuple[int, int, int]
 ) -> Complex[Array, "x y z"]:
     """The image whose k-space is `samples` inside the acquired matrix and zero outside, on `shape` voxels over the box."""
+    voxel = np.prod(np.asarray(grid.spacing)) * np.prod(samples.shape) / np.prod(shape)
+    return _decoded(samples, voxel, shape)
+
+
+@eqx.filter_jit
+def _decoded(samples: Array, voxel: np.float64, shape: tuple[int, int, int]) -> Array:
     image = samples
     for axis, count in enumerate(shape):
         ramp = _ramp(count, samples.shape[axis], axis)
         image = jnp.fft.ifft(_spread(image * ramp.astype(samples.dtype), count, axis), axis=axis)
-    voxel = np.prod(np.asarray(grid.spacing)) * np.prod(samples.shape) / np.prod(shape)
     return image / jnp.asarray(voxel, _real(samples))
 
 

@@ -9,11 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms._checks import InputError, is_concrete
-
 from .bloch.generators import Relaxing, liquid_and_semisolid, two_liquids
 from .lineshapes import Lineshape, SuperLorentzian
-from .spin_values import PerSpin, per_spin, places_of, refuse_slow_t2, times
+from .spin_values import PerSpin, per_spin, places_of, refuse_outside, refuse_slow_t2, times
 from .spins import Isochromats
 from .units import GYROMAGNETIC_RATIO
 
@@ -135,15 +133,12 @@ class Pools(eqx.Module):
         refuse_slow_t2(self.t1, self.t2)
         self.off_resonance = per_spin("off_resonance", off_resonance, count)
         self.b1 = per_spin("b1", b1, count)
-        _refuse_outside("fraction", fraction, 0.999, "", "write F / (1 + F) for a ratio F of the two pools")
-        _refuse_outside("exchange", exchange, FASTEST, " 1/s", "write 0 for none")
+        refuse_outside("fraction", fraction, 0.999, "", "write F / (1 + F) for a ratio F of the two pools")
+        refuse_outside("exchange", exchange, FASTEST, " 1/s", "write 0 for none")
         self.fraction = per_spin("fraction", fraction, count)
         self.exchange = per_spin("exchange", exchange, count)
         out = self.exchange_rates[0]
-        if is_concrete(out):
-            _refuse_outside(
-                "exchange · fraction / (1 − fraction)", out, FASTEST, " 1/s", "exchange more slowly"
-            )
+        refuse_outside("exchange · fraction / (1 − fraction)", out, FASTEST, " 1/s", "exchange more slowly")
         self.second = _each(second, count)
 
     @classmethod
@@ -168,6 +163,16 @@ class Pools(eqx.Module):
         return self.position.shape[0]
 
     @property
+    def components(self) -> int:
+        """How many numbers describe the magnetisation of one spin."""
+        return 3 + self.second.components
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where the x components stand, each followed by its y, among those of the magnetisation."""
+        return (0, 3) if self.second.components == 3 else (0,)
+
+    @property
     def detuning(self) -> Float[Array, " spin"]:
         """Off-resonance of the first pool, Hz."""
         return self.off_resonance
@@ -189,19 +194,24 @@ class Pools(eqx.Module):
         """From the first pool to the second, and back, 1/s."""
         return self.exchange * self.fraction / (1 - self.fraction), self.exchange
 
+    @property
+    def exchanged(self) -> Float[Array, " spin"]:
+        """The sum of both rates of exchange, 1/s."""
+        out, back = self.exchange_rates
+        return out + back
 
-def _refuse_outside(name: str, values, high: float, unit: str, instead: str) -> None:
-    """Refuses concrete values below 0 or above `high`, and says of which spin."""
-    if not is_concrete(values):
-        return
-    given = np.asarray(values, float)
-    good = (given >= 0) & (given <= high * (1 + 1e-6))
-    if not np.all(good):
-        first = int(np.argmin(good)) if given.ndim else 0
-        raise InputError(
-            f"{name} of spin {first} is {given.reshape(-1)[first]:g}{unit}; it must lie between 0 and {high:g}{unit}: "
-            f"{instead}"
-        )
+    @property
+    def at_rest(self) -> Float[Array, "component spin"]:
+        """The magnetisation at equilibrium."""
+        first, second = self.relaxing
+        nothing = jnp.zeros_like(first.m0)
+        silent = (nothing, nothing) if self.second.components == 3 else ()
+        return jnp.stack([nothing, nothing, first.m0, *silent, second.m0])
+
+    def generator(self, x, y, z, field: float) -> Float[Array, "spin n n"]:
+        """The matrices of the equations of both pools; x, y and z (of the first pool) in rad/s."""
+        both = (z, z + 2 * jnp.pi * self.shift(field))
+        return self.second.generator(x, y, both, self.relaxing, self.exchange_rates)
 
 
 def _each(second: SecondPool, count: int) -> SecondPool:

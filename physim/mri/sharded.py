@@ -14,6 +14,7 @@ from jaxtyping import Array, Complex
 from physim_phantoms._checks import InputError
 
 from .encoding import Direct, Encoding
+from .many_pools import ManyPools
 from .pools import Pools
 from .scanner import Scanner
 from .sequence.blocks import Sequence
@@ -23,7 +24,7 @@ from .spins import Isochromats
 
 
 def simulate_sharded(
-    spins: Isochromats | Pools,
+    spins: Isochromats | Pools | ManyPools,
     sequence: Sequence | Program | Any,
     scanner: Scanner,
     mesh: Mesh,
@@ -58,7 +59,7 @@ def simulate_sharded(
     return of_some(*given)
 
 
-def _evenly(spins: Isochromats | Pools, devices: int) -> Isochromats | Pools:
+def _evenly(spins: Isochromats | Pools | ManyPools, devices: int) -> Isochromats | Pools | ManyPools:
     """The spins, with copies of the last one without density up to a multiple of the number of devices."""
     missing = -spins.count % devices
     if not missing:

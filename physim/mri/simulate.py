@@ -16,6 +16,7 @@ from .bloch.evolve_pools import decaying_modes, pools_after_pulses, transverse_m
 from .coils.receive import Receive, Uniform
 from .configuration import ConfigurationGraph, PhaseGraph, graph_of, signal_of
 from .encoding import Automatic, Encoding
+from .many_pools import ManyPools
 from .motion.motion import Motion, Still
 from .pools import Pools
 from .pulseq import from_pypulseq
@@ -31,7 +32,7 @@ CHUNK_BYTES = (
 
 
 def simulate(
-    spins: Isochromats | Pools | PhaseGraph,
+    spins: Isochromats | Pools | ManyPools | PhaseGraph,
     sequence: Sequence | Program | ConfigurationGraph | Any,
     scanner: Scanner,
     encoding: Encoding = Automatic(),
@@ -79,7 +80,9 @@ def configuration_graph(
     return graph_of(spins, program, sequence if isinstance(sequence, Sequence) else None)
 
 
-def prepare_encoding(encoding: Encoding, spins: Isochromats | Pools, program: Program) -> Encoding:
+def prepare_encoding(
+    encoding: Encoding, spins: Isochromats | Pools | ManyPools, program: Program
+) -> Encoding:
     """The encoding with all that it must know of spins and samples, for use under `jax.jit` and `jax.grad`.
 
     Samples of spins that leave the range of positions, detunings and rates of these ones are NaN.
@@ -135,27 +138,31 @@ def _require_still_or_uniform(program: Program, scanner: Scanner) -> None:
         )
 
 
-def _placed(spins: Isochromats | Pools, program: Program) -> Isochromats | Pools:
+def _placed(spins: Isochromats | Pools | ManyPools, program: Program) -> Isochromats | Pools | ManyPools:
     """The spins with what their phase is made of in place of their positions."""
     return eqx.tree_at(lambda one: one.position, spins, program.places(spins.position))
 
 
 @eqx.filter_jit
-def magnetisation(spins: Isochromats | Pools, program: Program) -> Float[Array, "component period spin"]:
+def magnetisation(
+    spins: Isochromats | Pools | ManyPools, program: Program
+) -> Float[Array, "component period spin"]:
     """Magnetisation (x, y, z) of every spin after the pulse of each period.
 
-    Of `Pools` x, y and z of the first pool, then of the second; a semisolid pool has z alone.
-    Good values: a compiled sequence of a few pulses; the result has 3 to 6 numbers for each spin and pulse.
+    Of pools x, y and z of the first, then of the second or of each other one; a semisolid pool has z alone.
+    Good values: a compiled sequence of a few pulses; the result has 3 numbers or more for each spin and pulse.
     """
     placed = _placed(spins, program)
     return (
-        pools_after_pulses(placed, program) if isinstance(placed, Pools) else after_pulses(placed, program, 3)
+        pools_after_pulses(placed, program)
+        if isinstance(placed, Pools | ManyPools)
+        else after_pulses(placed, program, 3)
     )
 
 
 @eqx.filter_jit
 def simulated(
-    spins: Isochromats | Pools, program: Program, receive: Receive, encoding: Encoding
+    spins: Isochromats | Pools | ManyPools, program: Program, receive: Receive, encoding: Encoding
 ) -> Complex[Array, "coil sample"]:
     """The signal of spins under a program that fits them and an encoding that is ready."""
     both = (_placed(spins, program), spins.position)
@@ -180,9 +187,9 @@ def simulated(
     return jax.lax.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
 
 
-def _chunk(spins: Isochromats | Pools, program: Program) -> int:
+def _chunk(spins: Isochromats | Pools | ManyPools, program: Program) -> int:
     """How many spins go through at a time: equal chunks within the memory allowed."""
-    components = 3 + spins.second.components if isinstance(spins, Pools) else 3
+    components = spins.components if isinstance(spins, Pools | ManyPools) else 3
     numbers = components * (components + 1) * program.pulses
     numbers += (components - 1) * program.periods.phase.shape[0]
     most = max(1024, CHUNK_BYTES // (spins.t1.dtype.itemsize * numbers))
@@ -190,14 +197,14 @@ def _chunk(spins: Isochromats | Pools, program: Program) -> int:
 
 
 def _signal(
-    some: tuple[Isochromats | Pools, Float[Array, "spin 3"]],
+    some: tuple[Isochromats | Pools | ManyPools, Float[Array, "spin 3"]],
     program: Program,
     receive: Receive,
     encoding: Encoding,
 ) -> Float[Array, "coil 2 sample"]:
     """What these spins, and where they are for the coils, add to every sample of every coil."""
     spins, position = some
-    if isinstance(spins, Pools):
+    if isinstance(spins, Pools | ManyPools):
         transverse = transverse_modes(spins, program)
     else:
         transverse = after_pulses(spins, program, 2)
@@ -209,8 +216,8 @@ def _signal(
     return encoding.encode(transverse, sensitivity, program.samples, coordinates, detuning, r2)
 
 
-def _encoded(spins: Isochromats | Pools, program: Program):
+def _encoded(spins: Isochromats | Pools | ManyPools, program: Program):
     """Place (mm), detuning (Hz) and decay (1/s) of everything that every read-out sums over."""
-    if isinstance(spins, Pools):
+    if isinstance(spins, Pools | ManyPools):
         return decaying_modes(spins, program)
     return spins.position, spins.detuning, 1 / spins.t2

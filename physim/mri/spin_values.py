@@ -63,3 +63,17 @@ def refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
             f"t2{of_pool} of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
             f"({int(bad.sum())} such spins): check that the two are not exchanged"
         )
+
+
+def refuse_outside(name: str, values, high: float, unit: str, instead: str) -> None:
+    """Refuses concrete values below 0 or above `high`, and says of which spin."""
+    if not is_concrete(values):
+        return
+    given = np.asarray(values, float)
+    good = (given >= 0) & (given <= high * (1 + 1e-6))
+    if not np.all(good):
+        first = int(np.argmin(good)) if given.ndim else 0
+        raise InputError(
+            f"{name} of spin {first} is {given.reshape(-1)[first]:g}{unit}; it must lie between 0 and {high:g}{unit}: "
+            f"{instead}"
+        )

@@ -7,19 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pypulseq
 import pytest
-from bmctool.parameters import Parameters
-from bmctool.simulation.BMCSim import BMCSim
 from scipy.linalg import expm
 
 from physim import mri
 from physim_phantoms import InputError
+from tests.mri.bmctool_oracle import SYSTEM, rectangle, water_left
 from tests.mri.mcconnell import PPM, liquids
 
 S = mri.sequences
 FIELD = 3.0
 ONE = np.zeros((1, 3))
 OFFSETS = np.array([-4.0, -3.5, -1.5, 0.0, 0.3, 2.0, 3.5, 5.0])  # ppm
-SYSTEM = pypulseq.Opts(rf_ringdown_time=0, rf_dead_time=0, rf_raster_time=1e-6, block_duration_raster=1e-6)
 WATER = {"t1": 1.3, "t2": 0.08}
 AMIDE = {"k": 30.0, "f": 0.001, "dw": 3.5, "t1": 1.0, "t2": 0.1}
 
@@ -29,22 +27,6 @@ def precision(request):
     """Both precisions."""
     with jax.enable_x64(True) if request.param == "float64" else contextlib.nullcontext():
         yield request.param
-
-
-def bmctool(saturation, offsets, **pools) -> np.ndarray:
-    """Water left after saturation, by BMCTool: pulses and pauses as pypulseq events from an offset in Hz."""
-    sequence = pypulseq.Sequence(system=SYSTEM)
-    for offset in offsets:
-        for event in saturation(offset * PPM * FIELD):
-            sequence.add_block(event)
-        sequence.add_block(pypulseq.make_adc(num_samples=1, duration=1e-3))
-    sequence.set_definition("offsets_ppm", list(offsets))
-    scanner = {"b0": FIELD, "gamma": 2 * np.pi * PPM, "b0_inhom": 0.0, "rel_b1": 1.0}
-    options = {"verbose": False, "reset_init_mag": True, "max_pulse_samples": 10**6}
-    parameters = Parameters.from_dict({"water_pool": WATER, **pools, **scanner, **options})
-    simulation = BMCSim(parameters, sequence, verbose=False)
-    simulation.run()
-    return simulation.get_zspec(return_abs=False)[1]
 
 
 def of_water(ratio: float, exchange: float, second) -> mri.Pools:
@@ -61,18 +43,10 @@ def left(pools: mri.Pools, saturation, offsets) -> np.ndarray:
     return m[1:].reshape(len(offsets), per_offset)[:, -2]
 
 
-def rectangle(amplitude: float, duration: float):
-    def events(offset):
-        flip = 2 * np.pi * amplitude * duration
-        return [pypulseq.make_block_pulse(flip, duration=duration, freq_offset=offset, system=SYSTEM)]
-
-    return events
-
-
 @pytest.mark.parametrize(("microtesla", "rate"), [(2.0, 30.0), (3.7, 1000.0)])
 def test_continuous_saturation_of_an_amide_pool(precision, microtesla, rate):
     amplitude = microtesla * PPM
-    truth = bmctool(rectangle(amplitude, 2.0), OFFSETS, cest_pool={"amide": {**AMIDE, "k": rate}})
+    truth = water_left(rectangle(amplitude, 2.0), OFFSETS, WATER, cest_pool={"amide": {**AMIDE, "k": rate}})
     pools = of_water(0.001, rate, mri.Liquid(1.0, 0.1, 3.5))
     got = left(pools, S.ContinuousWave(amplitude, 2.0), OFFSETS)
     assert np.abs(got - truth).max() < {"float32": 1e-6, "float64": 1e-9}[precision]
@@ -94,7 +68,7 @@ def after_train():
         pause = pypulseq.make_delay(10e-3)
         return [pulse, pause, pulse, pause, pulse]
 
-    return bmctool(events, OFFSETS[[0, 4, 6]], cest_pool={"amide": {**AMIDE, "k": 300.0}})
+    return water_left(events, OFFSETS[[0, 4, 6]], WATER, cest_pool={"amide": {**AMIDE, "k": 300.0}})
 
 
 def test_pulsed_saturation_of_an_amide_pool(precision, after_train):
@@ -117,7 +91,7 @@ def test_continuous_saturation_of_a_semisolid_pool(precision, line):
     shape = AsBmctool() if line == "SuperLorentzian" else mri.Lorentzian()
     semisolid = {"k": 30.0, "f": 0.135, "dw": -2.0, "t1": 1.0, "t2": 4e-5, "lineshape": line}
     offsets = np.array([-20.0, -6.0, -3.5, -0.5, 0.0, 3.5, 40.0])
-    truth = bmctool(rectangle(2 * PPM, 2.0), offsets, mt_pool=semisolid)
+    truth = water_left(rectangle(2 * PPM, 2.0), offsets, WATER, mt_pool=semisolid)
     got = left(
         of_water(0.135, 30.0, mri.Semisolid(1.0, 4e-5, -2.0, shape)), S.ContinuousWave(2 * PPM, 2.0), offsets
     )
@@ -170,6 +144,10 @@ def test_all_offsets_share_one_shape_and_a_long_pulse_is_one_step():
             "pause is 0.001 ms; .*multiple of 10 µs",
         ),
         (lambda: mri.z_spectrum(jnp.ones((1, 1), complex)), "signal has 1 sample"),
+        (
+            lambda: mri.z_spectrum(jnp.zeros((2, 4), complex)),
+            "is 0 in its first sample, S₀, in all 2 coils, so that none of the 3",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(make, message):

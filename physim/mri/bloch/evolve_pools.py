@@ -1,4 +1,4 @@
-"""Two pools that exchange through a program: pulses as maps, free precession in closed form, as in `evolve`."""
+"""Pools that exchange through a program: pulses as maps, free precession of two of them in closed form, as in `evolve`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..many_pools import ManyPools
 from ..phase import wrapped, wrapped_product
 from ..pools import Pools
 from ..sequence.program import Pair, Program
 from .exchange import Exchange, Mode, modes, propagate
-from .pool_pulses import play_to_pools, pool_pulse_maps, transverse
+from .exchange_of_many import EXACTLY, exchange_freely, modes_of_many
+from .pool_pulses import play_to_pools, pool_pulse_maps
 
 
 def decaying_modes(
-    pools: Pools, program: Program
+    pools: Pools | ManyPools, program: Program
 ) -> tuple[Float[Array, "mode axis"], Float[Array, " mode"], Float[Array, " mode"]]:
     """What moments count from (mm), detuning (Hz) and decay (1/s) of what every read-out sums over.
 
-    Two liquid pools are two modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
+    Liquid pools are as many modes for each spin, each encoded as if it were a spin of its own; beside a semisolid pool,
     which has no transverse magnetisation, there is one.
     """
+    if isinstance(pools, ManyPools):
+        rates, _ = modes_of_many(pools, program.field)
+        places = jnp.tile(pools.position, (rates.shape[-1], 1))
+        return places, (pools.detuning + rates.imag.T / (2 * jnp.pi)).reshape(-1), rates.real.T.reshape(-1)
     if pools.second.components == 1:
         return pools.position, pools.detuning, 1 / pools.t2
     both = modes(_across(pools, program.field))
@@ -31,9 +37,14 @@ def decaying_modes(
     )
 
 
-def transverse_modes(pools: Pools, program: Program) -> Float[Array, "2 period mode"]:
+def transverse_modes(pools: Pools | ManyPools, program: Program) -> Float[Array, "2 period mode"]:
     """The magnetisation of every one of `decaying_modes` after each pulse."""
     m = pools_after_pulses(pools, program)
+    if isinstance(pools, ManyPools):
+        _, weights = modes_of_many(pools, program.field)
+        held = jnp.einsum("smp,pts->tms", weights, jax.lax.complex(m[0::3], m[1::3]), precision=EXACTLY)
+        held = held.reshape(held.shape[0], -1)
+        return jnp.stack([held.real, held.imag])
     if pools.second.components == 1:
         return m[:2]
     return jnp.concatenate([_weighted(mode, m) for mode in modes(_across(pools, program.field))], axis=-1)
@@ -50,29 +61,24 @@ def _weighted(mode: Mode, m: Float[Array, "6 period spin"]) -> Float[Array, "2 p
     )
 
 
-def pools_after_pulses(pools: Pools, program: Program) -> Float[Array, "component period spin"]:
-    """The magnetisation of every spin after each pulse: x, y, z of the first pool, then of the second, or its z alone."""
+def pools_after_pulses(pools: Pools | ManyPools, program: Program) -> Float[Array, "component period spin"]:
+    """The magnetisation of every spin after each pulse: x, y, z of the first pool, then of the others, or its z alone."""
     maps = pool_pulse_maps(pools, program)
     dtype = pools.t1.dtype
     periods = program.periods
-    places = transverse(pools)
 
     def one(m, period):
         pulse, phase, duration, moment = period
-        after = play_to_pools(m, maps[pulse], phase, places)
+        after = play_to_pools(m, maps[pulse], phase, pools.places)
         return _precess(pools, after, duration, moment, program.field), after
 
-    first, second = pools.relaxing
-    nothing = jnp.zeros_like(first.m0)
-    silent = (nothing, nothing) if pools.second.components == 3 else ()
-    at_rest = jnp.stack([nothing, nothing, first.m0, *silent, second.m0])
     rows = (
         jnp.asarray(periods.pulse),
         jnp.asarray(periods.phase, dtype),
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.duration),
         jax.tree.map(lambda a: jnp.asarray(a, dtype), periods.moment),
     )
-    _, m = jax.lax.scan(jax.checkpoint(one, prevent_cse=False), at_rest, rows)
+    _, m = jax.lax.scan(jax.checkpoint(one, prevent_cse=False), pools.at_rest, rows)
     return jnp.moveaxis(m, 0, 1)
 
 
@@ -95,7 +101,7 @@ def _across(pools: Pools, field: float) -> Exchange:
     )
 
 
-def _precess(pools: Pools, m, duration: Pair, moment: Pair, field: float):
+def _precess(pools: Pools | ManyPools, m, duration: Pair, moment: Pair, field: float):
     """Free precession, relaxation, exchange and recovery over a whole period."""
     cycles = wrapped_product(duration, pools.detuning)
     for axis in range(pools.position.shape[1]):
@@ -103,6 +109,10 @@ def _precess(pools: Pools, m, duration: Pair, moment: Pair, field: float):
         cycles = cycles + wrapped_product(along, pools.position[:, axis])
     angle = 2 * jnp.pi * wrapped(cycles)
     turn = jax.lax.complex(jnp.cos(angle), -jnp.sin(angle))
+    if isinstance(pools, ManyPools):
+        rested = exchange_freely(pools, m, duration.value, field)
+        across = jax.lax.complex(rested[0::3], rested[1::3]) * turn
+        return jnp.stack([across.real, across.imag, rested[2::3]], axis=1).reshape(m.shape)
     (first, second), last = pools.relaxing, len(m) - 1
     z, last_z = propagate(_along(pools), m[2] - first.m0, m[last] - second.m0, duration)
     of_first = jax.lax.complex(m[0], m[1])

@@ -1,4 +1,4 @@
-"""The matrices A of dM/dt = A M, for one pool of spins and for two that exchange.
+"""The matrices A of dM/dt = A M, for one pool of spins, for two that exchange, and for one that exchanges with many.
 
 The last component of M is 1, so that recovery is a column of A. In the frame of the carrier spins turn about
 ω = (x, y, z) rad/s, dM/dt = M × ω. Exchange takes k_ab Mₐ from the first pool to the second and k_ba M_b back; at
@@ -49,6 +49,29 @@ def two_liquids(
             [0, 0, 0, 0, 0, 0, 0],
         ]
     )
+
+
+def many_liquids(
+    x: PerSpin,
+    y: PerSpin,
+    z: list[PerSpin],
+    pools: tuple[Relaxing, ...],
+    k: tuple[tuple[PerSpin, PerSpin], ...],
+) -> Float[Array, "spin n n"]:
+    """The equations of (Mx, My, Mz of every pool, 1): all exchange with the first, `k` is (out of it, back) for each other."""
+    size = 3 * len(pools) + 1
+    rows: list[list] = [[0.0] * size for _ in range(size)]
+    lost = [sum(out for out, _ in k), *(back for _, back in k)]
+    for number, (pool, turn, leaving) in enumerate(zip(pools, z, lost, strict=True)):
+        at = 3 * number
+        rows[at][at : at + 3] = [-pool.r2 - leaving, turn, -y]
+        rows[at + 1][at : at + 3] = [-turn, -pool.r2 - leaving, x]
+        rows[at + 2][at : at + 3] = [y, -x, -pool.r1 - leaving]
+        rows[at + 2][-1] = pool.r1 * pool.m0
+    for number, (out, back) in enumerate(k, start=1):
+        for axis in range(3):
+            rows[axis][3 * number + axis], rows[3 * number + axis][axis] = back, out
+    return _matrices(rows)
 
 
 def liquid_and_semisolid(

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..many_pools import ManyPools
 from ..pools import Pools
 from ..sequence.program import Pair, Program, PulseShape
 from .exponential import exponential, halvings_of, product, without_stiffness
@@ -17,7 +18,7 @@ from .integrators import Integrator
 from .pulses import nutation, out_of_carrier
 
 
-def pool_pulse_maps(pools: Pools, program: Program) -> Float[Array, "pulse n m spin"]:
+def pool_pulse_maps(pools: Pools | ManyPools, program: Program) -> Float[Array, "pulse n m spin"]:
     """The maps of all pulses, in the order of `pulse_maps`: m = n + 1, the last column is recovery."""
     made = [
         jax.lax.map(
@@ -31,11 +32,17 @@ def pool_pulse_maps(pools: Pools, program: Program) -> Float[Array, "pulse n m s
     return jnp.concatenate(made)
 
 
-def _map(pools: Pools, shape: PulseShape, amplitude, carrier: Pair, integrator: Integrator, field: float):
+def _map(
+    pools: Pools | ManyPools,
+    shape: PulseShape,
+    amplitude,
+    carrier: Pair,
+    integrator: Integrator,
+    field: float,
+):
     """All steps of a pulse, one after another."""
     dtype = pools.t1.dtype
-    out, back = pools.exchange_rates
-    exchanging = out + back
+    exchanging = pools.exchanged
 
     def one(before, nodes):
         length, b1, rate = nodes
@@ -46,25 +53,18 @@ def _map(pools: Pools, shape: PulseShape, amplitude, carrier: Pair, integrator: 
         return product(exponential(exponent, halvings_of(integrator.step), shape.doublings), before), None
 
     nodes = tuple(jnp.asarray(a, dtype) for a in (shape.step, shape.b1, shape.rate))
-    size = 4 + pools.second.components
+    size = 1 + pools.components
     nothing = jnp.broadcast_to(jnp.eye(size, dtype=dtype), (pools.count, size, size))
     whole = jnp.moveaxis(jax.lax.scan(one, nothing, nodes)[0], 0, 2)
     rows = list(whole[:-1])
-    for x in transverse(pools):
+    for x in pools.places:
         rows[x], rows[x + 1] = out_of_carrier(rows[x], rows[x + 1], carrier, shape.duration)
     return jnp.stack(rows)
 
 
-def _generator(pools: Pools, b1, rate, amplitude, carrier: Pair, field: float):
+def _generator(pools: Pools | ManyPools, b1, rate, amplitude, carrier: Pair, field: float):
     x, y, z = nutation(pools, b1, rate, amplitude, carrier)
-    return pools.second.generator(
-        x, y, (z, z + 2 * jnp.pi * pools.shift(field)), pools.relaxing, pools.exchange_rates
-    )
-
-
-def transverse(pools: Pools) -> tuple[int, ...]:
-    """Where the x components stand, each followed by its y, among those of the magnetisation."""
-    return (0, 3) if pools.second.components == 3 else (0,)
+    return pools.generator(x, y, z, field)
 
 
 def play_to_pools(
