@@ -152,6 +152,20 @@ def test_older_files_get_their_edges_and_centres_back(build, tmp_path):
                 assert np.abs(hertz - truth).max() < 1e-9 * np.abs(truth).max()
 
 
+def test_durations_are_those_that_soft_delays_left(tmp_path):
+    # pypulseq changes the durations of blocks, and its cache of blocks keeps the old ones.
+    seq = oracle.gradient_echo()
+    before = mri.from_pypulseq(seq).duration
+    with oracle.quiet():
+        seq.apply_soft_delay(TR=0.02)
+    sequence = mri.from_pypulseq(seq)
+    assert sequence.duration == pytest.approx(seq.duration()[0], abs=1e-13)
+    assert sequence.duration > before + 6 * 4e-3
+    assert_trajectory_is(sequence, seq)
+    path, _ = oracle.written(seq, tmp_path)
+    assert read(path).starts() == sequence.starts()
+
+
 def test_equal_events_are_one_object():
     sequence = mri.from_pypulseq(oracle.radial())
     pulses = {id(one.rf) for one in sequence if one.rf is not None}

@@ -1,6 +1,7 @@
 """Sequences of the toolbox pypulseq, taken over as they are in memory: with all their digits, and without a file.
 
-Nothing is imported: whatever has `get_block`, `block_events` and `definitions` as a `pypulseq.Sequence` does will do.
+Nothing is imported: whatever has `get_block`, `block_events`, `block_durations` and `definitions` as a
+`pypulseq.Sequence` does will do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def from_pypulseq(sequence: Any) -> Sequence:
 
     Good values: `mri.simulate(spins, mri.from_pypulseq(sequence), mri.Scanner(field=3.0))`.
     """
-    if not all(hasattr(sequence, name) for name in ("get_block", "block_events", "definitions")):
+    if not all(
+        hasattr(sequence, name) for name in ("get_block", "block_events", "block_durations", "definitions")
+    ):
         raise InputError(
             f"sequence is a {type(sequence).__name__}; it must be a pypulseq.Sequence: give a file to mri.read_pulseq(path)"
         )
@@ -43,7 +46,8 @@ def from_pypulseq(sequence: Any) -> Sequence:
     blocks = []
     for number in sequence.block_events:
         with located(f"block {number}"):
-            blocks.append(maker.block(sequence.get_block(number)))
+            # Blocks come from a cache, and soft delays change durations behind it.
+            blocks.append(maker.block(sequence.get_block(number), sequence.block_durations[number]))
     definitions = {name: _plain(value) for name, value in sequence.definitions.items()}
     return Sequence(blocks, in_millimetres({**definitions, **_named(rasters)}))
 
@@ -73,11 +77,11 @@ class _Maker:
         self.events: dict[tuple, Any] = {}
         self.arrays: dict[tuple, np.ndarray] = {}
 
-    def block(self, found: SimpleNamespace) -> Block:
-        """One block."""
+    def block(self, found: SimpleNamespace, duration: float) -> Block:
+        """One block, which lasts `duration` s."""
         made = {axis: self._once(getattr(found, axis, None), self._gradient) for axis in AXES}
         return Block(
-            picoseconds(float(found.block_duration)),
+            picoseconds(float(duration)),
             rf=self._once(getattr(found, "rf", None), self._rf),
             adc=self._once(getattr(found, "adc", None), self._adc),
             labels=_labels(getattr(found, "label", None)),
