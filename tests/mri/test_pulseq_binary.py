@@ -172,7 +172,7 @@ def test_a_file_altered_after_it_was_signed(tmp_path):
         read(altered, tmp_path)
     path = tmp_path / "sequence.bseq"
     assert mri.read_pulseq(path, mri.IgnoreSignature()).blocks[0].rf.amplitude == 251.0
-    with pytest.raises(ValueError, match="unknown algorithm .*'md4'"):
+    with pytest.raises(ValueError, match=r"unknown algorithm .*'md4'"):
         read(data.replace(b"md5", b"md4"), tmp_path)
 
 

@@ -44,10 +44,10 @@ def from_pypulseq(sequence: Any) -> Sequence:
     rasters = _rasters(sequence)
     maker = _Maker(rasters)
     blocks = []
-    for number in sequence.block_events:
+    # Blocks come from a cache, and soft delays change durations behind it.
+    for number, duration in zip(sequence.block_events, _listed(sequence.block_durations), strict=True):
         with located(f"block {number}"):
-            # Blocks come from a cache, and soft delays change durations behind it.
-            blocks.append(maker.block(sequence.get_block(number), sequence.block_durations[number]))
+            blocks.append(maker.block(sequence.get_block(number), duration))
     definitions = {name: _plain(value) for name, value in sequence.definitions.items()}
     return Sequence(blocks, in_millimetres({**definitions, **_named(rasters)}))
 
@@ -165,7 +165,10 @@ def _use(name: str) -> Use:
 
 
 def _listed(found: Any) -> list[Any]:
-    return list(found.values()) if isinstance(found, dict) else list(found or [])
+    """What toolboxes before 1.4.2 have as lists, and later ones by number."""
+    if found is None:
+        return []
+    return list(found.values()) if isinstance(found, dict) else list(found)
 
 
 def _labels(found: Any) -> tuple[tuple[str, str, int], ...]:
