@@ -18,8 +18,8 @@ COUNTERS = ("SLC", "PHS", "ECO", "REP", "SET", "AVG")  # of the labels, those th
 def image_grid(sequence: Sequence) -> Grid:
     """The image that a sequence encodes: its matrix over its field of view, centred on the scanner.
 
-    Raises `ValueError` where the sequence does not say it: `sequence.definitions` needs "FOV" (mm). Without "Matrix" it is
-    what the samples span.
+    A plane whose sequence says neither a third number of its FOV nor a "Thickness" is nominally 1 mm thick. Without "Matrix"
+    it is what the samples span. Raises `ValueError` where `sequence.definitions` has no "FOV" (mm).
     """
     if "FOV" not in sequence.definitions:
         raise InputError(
@@ -38,6 +38,15 @@ def image_grid(sequence: Sequence) -> Grid:
             "write mri.Sequence(list(sequence), {'Matrix': (128, 128), 'FOV': (256.0, 256.0)})"
         )
     return Grid(tuple(matrix), tuple(length / n for n, length in zip(matrix, view, strict=True)))  # type: ignore[arg-type]
+
+
+def image_of(sequence: Sequence, patient: Grid) -> Grid:
+    """The image that a sequence encodes of a patient: planes that excite everything are as thick as the patient's box."""
+    image, said = image_grid(sequence), sequence.definitions
+    if image.shape[2] > 1 or np.size(np.asarray(said["FOV"])) == 3 or "Thickness" in said:
+        return image
+    width, height, _ = np.asarray(image.spacing).tolist()
+    return Grid(image.shape, (width, height, abs(patient.direction[2]) @ patient.extent))
 
 
 def _matrix_of(sequence: Sequence, view: list[float]) -> list[int]:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
 
-from .cartesian import image_grid, places
+from .cartesian import image_grid, image_of, places
 from .coils.covariance import coloured_noise
 from .coils.receive import sensitivity_maps
 from .configuration import PhaseGraph
@@ -83,8 +83,9 @@ def scan(
     A `Contrast` gives each tissue its steady-state signal, which is mixed by volume and encoded as `encoding` says. A
     `Sequence` is played to `per_voxel` spins per voxel and tissue (see `simulate`), by default as many as its spoilers
     need (16 at least, four million in all at most, and 16 where values are traced); it encodes by itself, over its own
-    matrix and field of view about the scanner's centre. The scanner's gradient system and the patient's `motion` act on a
-    `Sequence`; a `Contrast` has no gradients, so that anything but ideal ones and rest is refused.
+    matrix and field of view about the scanner's centre. Planes without slice selection are as thick as the patient's box.
+    The scanner's gradient system and the patient's `motion` act on a `Sequence`; a `Contrast` has no gradients, so that
+    anything but ideal ones and rest is refused.
 
     - `spins`: of the patient, in place of those `per_voxel` asks for: `mri.voxels_in(patient, scanner)` for phase graphs.
 
@@ -102,8 +103,8 @@ def scan(
     if isinstance(sequence, Sequence):
         if encoding is not None:
             raise InputError("encoding is given, but a sequence encodes by itself; leave encoding away")
-        grid = image_grid(sequence)
-        order = places(sequence, grid)
+        order = places(sequence, image_grid(sequence))
+        grid = image_of(sequence, patient.grid)
         several = order.shape[:1] if len(order) > 1 else ()
         samples = _played(patient, sequence, scanner, per_voxel, motion, spins)
         samples = samples[:, order].reshape(-1, *several, *grid.shape)

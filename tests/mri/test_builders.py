@@ -115,6 +115,28 @@ def test_limits_name_the_first_block_beyond_them():
         S.Limits().check(mri.Sequence([mri.block(gx=mri.Trapezoid(50.0, 10**9, 0, 10**9))]))
 
 
+def test_limits_see_the_axes_of_the_scanner_and_what_lies_between_blocks():
+    steep = mri.Trapezoid(35.0, 3 * 10**8, 10**8, 3 * 10**8)
+    root = np.sqrt(0.5)
+    turn = np.array([[root, -root, 0], [root, root, 0], [0, 0, 1]])
+    S.Limits().check(mri.Sequence([mri.block(gx=steep, gy=steep)]))
+    with pytest.raises(
+        InputError, match=r"gy of block 1 reaches 49.5 mT/m; the limit is 40 .*\(300 µs after"
+    ):
+        S.Limits().check(mri.Sequence([mri.Block(10**7), mri.block(gx=steep, gy=steep, rotation=turn)]))
+    rise = mri.Waveform(np.array([0.0, 10]), np.array([0, 10**8]))
+    fall = mri.Waveform(np.array([10.0, 0]), np.array([0, 10**8]))
+    S.Limits().check(mri.Sequence([mri.block(gz=rise), mri.block(gz=fall)]))
+    for number, blocks in (
+        (1, [mri.block(gz=rise), mri.Block(10**7)]),
+        (1, [mri.Block(10**7), mri.block(gz=fall)]),
+    ):
+        with pytest.raises(InputError, match=rf"gz of block {number} jumps by 10 mT/m; .*\(0 µs after"):
+            S.Limits().check(mri.Sequence(blocks))
+    with pytest.raises(InputError, match=r"gz of block 0 jumps by 10 mT/m; .*\(100 µs after"):
+        S.Limits().check(mri.Sequence([mri.block(gz=rise)]))
+
+
 @pytest.mark.parametrize(
     "sequence",
     [

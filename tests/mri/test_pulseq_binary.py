@@ -1,5 +1,6 @@
 """Binary files of revision 1.5.2, packed here from the tables of the specification: the same sequence as from text."""
 
+import hashlib
 import struct
 
 import numpy as np
@@ -105,6 +106,27 @@ def packed(parts, version=(1, 5, 2)) -> bytes:
     return MAGIC + struct.pack("<3q", *version) + b"".join(parts)
 
 
+def later() -> dict[int, bytes]:
+    """The same file with lengths of four bytes before names, as writers have them since files are signed."""
+    made = sections()
+    data, count = made[DEFINITIONS][16:], struct.unpack("<q", made[DEFINITIONS][8:16])[0]
+    parts = []
+    while data:
+        name, data = data.split(b"\0", 1)
+        size = data[0] * {b"c": 1, b"i": 4, b"f": 8}[data[1:2]]
+        parts.append(struct.pack("<i", len(name)) + name + struct.pack("<i", data[0]) + data[1 : 2 + size])
+        data = data[2 + size :]
+    assert len(parts) == count
+    return {**made, DEFINITIONS: made[DEFINITIONS][:16] + b"".join(parts)}
+
+
+def signed(content: bytes) -> bytes:
+    """A file with the signature at its end: name and hash with their lengths, and how much is signed."""
+    value = hashlib.md5(content).digest()
+    ends = struct.pack("<i3si16sq", 3, b"md5", 16, value, len(content))
+    return content + struct.pack("<II", 0x00FFFFFF, 0xFFFFFFFF) + ends
+
+
 def read(data: bytes, folder) -> mri.Sequence:
     path = folder / "sequence.bseq"
     path.write_bytes(data)
@@ -132,6 +154,45 @@ def test_other_revisions_are_refused(tmp_path):
         read(packed(parts, (1, 5, 1)), tmp_path)
     with pytest.raises(ValueError, match=r"Pulseq 1.6.0; 1.5.2 is the newest"):
         read(packed(parts, (1, 6, 0)), tmp_path)
+
+
+@pytest.mark.parametrize("version", [(1, 5, 1), (1, 5, 2)])
+def test_names_with_lengths_and_a_signature(version, tmp_path):
+    plain = packed(later().values(), version)
+    for data in (plain, signed(plain)):
+        assert_same(read(packed(sections().values()), tmp_path), read(data, tmp_path))
+
+
+def test_a_file_altered_after_it_was_signed(tmp_path):
+    data = signed(packed(later().values()))
+    altered = data.replace(struct.pack("<d", 250.0), struct.pack("<d", 251.0))
+    with pytest.raises(
+        ValueError, match=r"another md5 hash than .*altered after it was signed.*IgnoreSignature"
+    ):
+        read(altered, tmp_path)
+    path = tmp_path / "sequence.bseq"
+    assert mri.read_pulseq(path, mri.IgnoreSignature()).blocks[0].rf.amplitude == 251.0
+    with pytest.raises(ValueError, match=r"unknown algorithm .*'md4'"):
+        read(data.replace(b"md5", b"md4"), tmp_path)
+
+
+@pytest.mark.parametrize("keep", np.linspace(0.01, 0.999, 40))
+def test_signed_files_that_are_cut_off(keep, tmp_path):
+    data = signed(packed(later().values()))
+    with pytest.raises(ValueError, match=r"sequence\.bseq: "):
+        read(data[: int(keep * len(data))], tmp_path)
+
+
+def test_labels_have_names_where_their_writers_share_a_list(tmp_path):
+    more = section(LABELSET, "3i", (1, 7, 11), (2, 1, 13), kind=4)
+    parts = {**later(), LABELSET: more}
+    assert read(packed(parts.values()), tmp_path).blocks[2].labels[:2] == (
+        ("SET", "TRID", 7),
+        ("SET", "REV", 1),
+    )
+    parts[LABELSET] = section(LABELSET, "3i", (1, 7, 24), (2, 1, 13), kind=4)
+    with pytest.raises(ValueError, match=r"label number 24; .*agree on 1 to 23 only"):
+        read(packed(parts.values()), tmp_path)
 
 
 @pytest.mark.parametrize("keep", np.linspace(0.01, 0.99, 40))

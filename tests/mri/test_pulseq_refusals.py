@@ -123,6 +123,23 @@ def test_files_that_are_cut_off(keep, tmp_path):
         mri.read_pulseq(path)
 
 
+@pytest.mark.parametrize("total", ["0.00042", "0.000420001"])
+def test_files_that_last_as_long_as_they_say(total, tmp_path):
+    path = tmp_path / "timed.seq"
+    path.write_text(changed("Name by hand", f"TotalDuration {total}"))
+    assert mri.read_pulseq(path).duration == pytest.approx(0.00042)
+
+
+def test_blocks_that_were_lost_without_a_signature(tmp_path):
+    path = tmp_path / "altered.seq"
+    text = changed("Name by hand", "TotalDuration 0.00042")
+    path.write_text(changed("2 10 0 2 3 0 0 0\n", "", text))
+    with pytest.warns(
+        mri.PulseqWarning, match=r"the 2 blocks last 0.00032 s, and TotalDuration is 0.00042 s; .*lost"
+    ):
+        mri.read_pulseq(path)
+
+
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         mri.read_pulseq(tmp_path / "none.seq")

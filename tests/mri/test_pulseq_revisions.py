@@ -58,6 +58,17 @@ def test_readout_labels_and_definitions_of_the_current_revision(tmp_path):
     assert sequence.definitions["Name"] == "by hand"
 
 
+def test_fields_of_view_that_cannot_be_metres_are_millimetres(tmp_path):
+    # As old toolboxes have them: 150 m fit into no scanner.
+    old = files.V1_2.replace("Scan_ID 237", "FOV 150 150 1")
+    assert read(old, tmp_path).definitions["FOV"] == (150.0, 150.0, 1.0)
+    assert read(old.replace("150 150 1", "0.15 0.15 0.001"), tmp_path).definitions["FOV"] == (
+        150.0,
+        150.0,
+        1.0,
+    )
+
+
 def test_revision_1_2(tmp_path):
     sequence = read(files.V1_2, tmp_path)
     pulse, wait, shaped, pause = sequence

@@ -118,6 +118,28 @@ def test_every_event_and_extension(tmp_path):
     assert " 0.1 0.9 0.4".replace(" ", "\n") in text
 
 
+PLANES = {
+    "slice": (sequences.Slice(3.0), "FOV 0.22 0.18 0.003", (220.0, 180.0, 3.0)),
+    "whole": (sequences.Whole(), "FOV 0.22 0.18 0.001", (220.0, 180.0)),
+}
+
+
+@pytest.mark.parametrize(("region", "line", "view"), PLANES.values(), ids=PLANES)
+def test_files_have_three_numbers_of_a_field_of_view(region, line, view, tmp_path):
+    # Other readers refuse two; those of a plane without slice are told apart by FOVAxes.
+    sequence = sequences.balanced_ssfp(**SMALL, region=region, tr=8e-3)
+    assert sequence.definitions["FOV"] == view
+    again = write_and_read(sequence, tmp_path)
+    assert again.definitions["FOV"] == view
+    assert "FOVAxes" not in again.definitions
+    lines = (tmp_path / "sequence.seq").read_text().splitlines()
+    assert line in lines
+    assert ("FOVAxes 2" in lines) == (len(view) == 2)
+    thick = mri.Sequence(sequence.blocks, {"FOV": (220.0, 180.0), "Thickness": 7.0})
+    assert write_and_read(thick, tmp_path).definitions["FOV"] == (220.0, 180.0)
+    assert "FOV 0.22 0.18 0.007\n" in (tmp_path / "sequence.seq").read_text()
+
+
 def test_shapes_on_the_raster_need_no_times(tmp_path):
     mri.write_pulseq(everything(), tmp_path / "sequence.seq")
     lines = (tmp_path / "sequence.seq").read_text().splitlines()
@@ -159,6 +181,17 @@ def test_rasters_follow_the_sequence(tmp_path):
     assert again.definitions["BlockDurationRaster"] == 1.5e-5
     coarse = mri.Sequence(odd.blocks, {"GradientRasterTime": 1e-6, "BlockDurationRaster": 5e-6})
     assert write_and_read(coarse, tmp_path).definitions["BlockDurationRaster"] == 5e-6
+
+
+def test_rasters_that_are_said_stay_where_nothing_needs_finer_ones(tmp_path):
+    said = {"GradientRasterTime": 1e-5, "AdcRasterTime": 1e-7, "BlockDurationRaster": 1e-5}
+    odd = mri.Trapezoid(1.0, 15 * 10**6, 4 * 10**6, 11 * 10**6)
+    sequence = mri.Sequence([mri.Block(10**9, gx=odd, adc=mri.Adc(16, 31_250_001))], said)
+    again = write_and_read(sequence, tmp_path)
+    assert_same(sequence, again)
+    shaped = mri.Waveform(np.array([0.0, 1, 0]), np.array([0, 7, 14]) * 10**6)
+    finer = mri.Sequence([mri.Block(10**9, gx=shaped)], said)
+    assert write_and_read(finer, tmp_path).definitions["GradientRasterTime"] == 1.4e-5
 
 
 def test_a_long_sequence_keeps_every_picosecond(tmp_path):

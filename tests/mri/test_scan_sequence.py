@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from physim import mri
-from physim.mri.cartesian import image_grid
+from physim.mri.cartesian import image_grid, image_of
 from physim.mri.encode import encode
 from physim_phantoms import Grid, InputError, Phantom
 from tests.helper import nrmse
@@ -110,6 +110,21 @@ def test_a_sequence_that_fills_no_matrix_is_refused():
         mri.scan(patient, mri.Sequence(blocks, {"Matrix": (8, 9), "FOV": (96.0, 96.0)}), SILENT, KEY)
     with pytest.raises(InputError, match="encodes by itself"):
         mri.scan(patient, mri.Sequence(blocks), SILENT, KEY, encoding=mri.Cartesian())
+
+
+def test_a_plane_that_excites_everything_is_as_thick_as_the_patient():
+    sequence = S.echo_planar((8, 6), (96.0, 96.0), region=S.Whole(1e-6), dwell=10e-6)
+    water = np.ones((6, 6, 5), np.float32)
+    patient = Phantom.from_fractions(Grid(water.shape, (16.0, 16.0, 3.0)), {"water": water})
+    raw = mri.scan(patient, sequence, SILENT, KEY, per_voxel=1)
+    assert np.asarray(raw.grid.extent).tolist() == [96.0, 96.0, 15.0]
+    # The image is of density, whatever the thickness: about 1 in water that fills the plane.
+    assert float(np.asarray(mri.reconstruct(raw)).mean()) == pytest.approx(1.0, abs=0.1)
+    turned = Grid(water.shape, (16.0, 16.0, 3.0), direction=np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]))
+    assert image_of(sequence, turned).spacing[2] == 96.0
+    stated = mri.Sequence(sequence.blocks, {**sequence.definitions, "Thickness": 7.0})
+    assert image_of(stated, patient.grid).spacing[2] == 7.0
+    assert image_grid(sequence).spacing[2] == 1.0
 
 
 def test_a_slice_is_as_thick_as_it_was_asked_for():

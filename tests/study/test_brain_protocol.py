@@ -45,7 +45,7 @@ def test_every_sequence_is_within_the_limits_of_its_scanner_and_says_what_it_is(
         plan = plan_of(recipe, grid, 3.0, number)
         said = plan.sequence.definitions
         assert said["Thickness"] == 3.0, name
-        assert np.allclose(np.asarray(said["FOV"]), grid.extent[:2])
+        assert np.allclose(np.asarray(said["FOV"]), (*grid.extent[:2], 3.0))
         assert plan.series.number == number
         assert "TE" in plan.note
 

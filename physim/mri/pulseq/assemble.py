@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from ..sequence.blocks import AXES, Block, Sequence
 from ..sequence.events import Adc, Gradient, Trapezoid
 from .definitions import require_extensions_known
 from .edges import Edges
-from .extensions import extensions_of, warn_of_unknown
+from .extensions import PulseqWarning, extensions_of, warn_of_unknown
 from .gradients import MILLITESLA_PER_HERTZ, sample_times, waveform
 from .radio_frequency import Pulses
 from .stored import Shapes
 from .tables import AdcRow, BlockRow, Tables, TrapezoidRow, located, look_up
 from .versions import EXPLICIT_TIMES
+
+ROUNDED = 2e-5  # of a duration: files may hold five digits of it
 
 
 def assemble(tables: Tables) -> Sequence:
@@ -27,7 +30,23 @@ def assemble(tables: Tables) -> Sequence:
     if not tables.blocks:
         raise InputError("the file has no blocks; a sequence needs at least one")
     maker = _Maker(tables)
-    return Sequence([maker.block(row) for row in tables.blocks], tables.definitions)
+    sequence = Sequence([maker.block(row) for row in tables.blocks], tables.definitions)
+    _warn_of_missing_time(sequence)
+    return sequence
+
+
+def _warn_of_missing_time(sequence: Sequence) -> None:
+    """Warns where the blocks do not last as long as the file says they do."""
+    said = sequence.definitions.get("TotalDuration")
+    if isinstance(said, int | float) and abs(said - sequence.duration) > ROUNDED * max(
+        abs(said), sequence.duration
+    ):
+        warnings.warn(
+            f"the {len(sequence)} blocks last {sequence.duration:.9g} s, and TotalDuration is {said:.9g} s; blocks were changed, "
+            "added or lost after the file was written: export it again, or correct TotalDuration if the change is yours",
+            PulseqWarning,
+            stacklevel=4,
+        )
 
 
 class _Maker:

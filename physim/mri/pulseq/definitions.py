@@ -13,7 +13,10 @@ from .text import Section
 from .versions import EXPLICIT_TIMES, Version
 
 REQUIRED = "RequiredExtensions"
-FIELD_OF_VIEW = "FOV"
+FIELD_OF_VIEW, THICKNESS = "FOV", "Thickness"
+AXES_OF_VIEW = "FOVAxes"  # how many numbers of a field of view are meant, where a file has more
+NOMINAL = 1.0  # mm: how thick a plane is in a file that must say it
+LONGEST = 10.0  # m that a field of view can be: files of toolboxes that give mm have larger numbers
 DIGITS = 12  # that a file holds
 
 
@@ -24,13 +27,29 @@ def read_definitions(section: Section | None) -> dict[str, Any]:
 
 
 def in_millimetres(definitions: dict[str, Any]) -> dict[str, Any]:
-    """The definitions of a file with its field of view in mm."""
-    return _scaled(definitions, 1e3)
+    """The definitions of a file with its field of view in mm, and of as many numbers as are meant."""
+    made = {name: value for name, value in definitions.items() if name != AXES_OF_VIEW}
+    view = _view(definitions)
+    if view is None:
+        return made
+    factor = 1.0 if max(view) > LONGEST else 1e3
+    axes = definitions.get(AXES_OF_VIEW, len(view))
+    return {**made, FIELD_OF_VIEW: _rounded(view, factor)[:axes]}
 
 
 def in_metres(definitions: dict[str, Any]) -> dict[str, Any]:
-    """The definitions of a sequence with its field of view in m."""
-    return _scaled(definitions, 1e-3)
+    """The definitions of a sequence with its field of view in m and in three numbers, which readers of files want.
+
+    A view of two is as thick as `Thickness` says, or else nominally 1 mm, and FOVAxes tells that two are meant.
+    """
+    view = _view(definitions)
+    if view is None:
+        return dict(definitions)
+    made = {**definitions, FIELD_OF_VIEW: _rounded(view, 1e-3)}
+    if len(view) != 2:
+        return made
+    thickness = definitions.get(THICKNESS, NOMINAL)
+    return {**made, FIELD_OF_VIEW: _rounded((*view, thickness), 1e-3), AXES_OF_VIEW: 2}
 
 
 def rasters_of(definitions: dict[str, Any], version: Version) -> Rasters:
@@ -86,11 +105,14 @@ def _number(word: str) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-def _scaled(definitions: dict[str, Any], factor: float) -> dict[str, Any]:
+def _view(definitions: dict[str, Any]) -> tuple[float, ...] | None:
+    """The numbers of the field of view; None where there are none."""
     given = definitions.get(FIELD_OF_VIEW)
-    if isinstance(given, int | float):
-        given = (given,)
-    if not isinstance(given, tuple | list) or not all(isinstance(one, int | float) for one in given):
-        return dict(definitions)
-    # Twelve digits, so that 0.22 m is 220 mm and not a bit beside it.
-    return {**definitions, FIELD_OF_VIEW: tuple(float(f"{one * factor:.{DIGITS}g}") for one in given)}
+    given = (given,) if isinstance(given, int | float) else given
+    numbers = isinstance(given, tuple | list) and all(isinstance(one, int | float) for one in given)
+    return tuple(map(float, given)) if given and numbers else None  # type: ignore[arg-type]
+
+
+def _rounded(view: tuple[float, ...], factor: float) -> tuple[float, ...]:
+    """Times a factor, in twelve digits: 0.22 m is 220 mm and not a bit beside it."""
+    return tuple(float(f"{one * factor:.{DIGITS}g}") for one in view)

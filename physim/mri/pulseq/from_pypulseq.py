@@ -1,6 +1,7 @@
 """Sequences of the toolbox pypulseq, taken over as they are in memory: with all their digits, and without a file.
 
-Nothing is imported: whatever has `get_block`, `block_events` and `definitions` as a `pypulseq.Sequence` does will do.
+Nothing is imported: whatever has `get_block`, `block_events`, `block_durations` and `definitions` as a
+`pypulseq.Sequence` does will do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def from_pypulseq(sequence: Any) -> Sequence:
 
     Good values: `mri.simulate(spins, mri.from_pypulseq(sequence), mri.Scanner(field=3.0))`.
     """
-    if not all(hasattr(sequence, name) for name in ("get_block", "block_events", "definitions")):
+    if not all(
+        hasattr(sequence, name) for name in ("get_block", "block_events", "block_durations", "definitions")
+    ):
         raise InputError(
             f"sequence is a {type(sequence).__name__}; it must be a pypulseq.Sequence: give a file to mri.read_pulseq(path)"
         )
@@ -41,9 +44,10 @@ def from_pypulseq(sequence: Any) -> Sequence:
     rasters = _rasters(sequence)
     maker = _Maker(rasters)
     blocks = []
-    for number in sequence.block_events:
+    # Blocks come from a cache, and soft delays change durations behind it.
+    for number, duration in zip(sequence.block_events, _listed(sequence.block_durations), strict=True):
         with located(f"block {number}"):
-            blocks.append(maker.block(sequence.get_block(number)))
+            blocks.append(maker.block(sequence.get_block(number), duration))
     definitions = {name: _plain(value) for name, value in sequence.definitions.items()}
     return Sequence(blocks, in_millimetres({**definitions, **_named(rasters)}))
 
@@ -73,11 +77,11 @@ class _Maker:
         self.events: dict[tuple, Any] = {}
         self.arrays: dict[tuple, np.ndarray] = {}
 
-    def block(self, found: SimpleNamespace) -> Block:
-        """One block."""
+    def block(self, found: SimpleNamespace, duration: float) -> Block:
+        """One block, which lasts `duration` s."""
         made = {axis: self._once(getattr(found, axis, None), self._gradient) for axis in AXES}
         return Block(
-            picoseconds(float(found.block_duration)),
+            picoseconds(float(duration)),
             rf=self._once(getattr(found, "rf", None), self._rf),
             adc=self._once(getattr(found, "adc", None), self._adc),
             labels=_labels(getattr(found, "label", None)),
@@ -161,7 +165,10 @@ def _use(name: str) -> Use:
 
 
 def _listed(found: Any) -> list[Any]:
-    return list(found.values()) if isinstance(found, dict) else list(found or [])
+    """What toolboxes before 1.4.2 have as lists, and later ones by number."""
+    if found is None:
+        return []
+    return list(found.values()) if isinstance(found, dict) else list(found)
 
 
 def _labels(found: Any) -> tuple[tuple[str, str, int], ...]:

@@ -15,12 +15,13 @@ from .tables import Tables, located
 
 
 def read_pulseq(path: str | Path, signature: Signature = CheckSignature()) -> Sequence:
-    """The sequence in a Pulseq file: text of revisions 1.2 to 1.5 (.seq), or binary of revision 1.5.2 (.bseq).
+    """The sequence in a Pulseq file: text of revisions 1.2 to 1.5 (.seq), or binary of revision 1.5 (.bseq).
 
     Gradients come in mT/m of protons, the definition FOV in mm, everything else as in the file. Labels, triggers,
-    rotations, soft delays and RF shims are kept on their blocks; of other extensions a `PulseqWarning` tells. Where files
-    before 1.5 do not say how gradients begin and end, and where pulses act, that is reconstructed. Of labels in binary
-    files only the ten counters can be told apart; others are refused.
+    rotations, soft delays and RF shims are kept on their blocks; a `PulseqWarning` tells of other extensions, and of blocks
+    that do not last as long as the file says. Where files
+    before 1.5 do not say how gradients begin and end, and where pulses act, that is reconstructed. Of labels in unsigned
+    binary files of the first form only the ten counters can be told apart; others are refused.
 
     - `signature`: `CheckSignature()`, or `IgnoreSignature()` for files that were edited after they were signed.
 
@@ -36,7 +37,7 @@ def read_pulseq(path: str | Path, signature: Signature = CheckSignature()) -> Se
 
 def _tables(data: bytes, signature: Signature) -> Tables:
     if data.startswith(MAGIC):
-        return read_binary(data)
+        return read_binary(data, signature)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,14 +1,16 @@
 """Binary files (.bseq) as tables: little-endian numbers in sections with codes. Layout of revision 1.5.2.
 
-Earlier revisions had other layouts and are refused. The specification gives labels as numbers in a list that it does not
-show. Published lists agree on the first ten, the counters, and differ behind them: only those ten are read.
+Two forms of definitions are about: names that end with a zero and counts of one byte, as in the first files of 1.5.2, and
+lengths and counts of four bytes, as the official writer has them since it signs files; other writers give the latter the
+revision 1.5.1. Layouts before those are refused. The specification gives labels as numbers in a list that it does not
+show. Writers of the later form share one list; published ones of before agree on the first ten, the counters, only.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,24 +18,31 @@ from physim_phantoms._checks import InputError
 
 from .byte_stream import ByteStream
 from .definitions import in_millimetres, rasters_of
-from .extensions import label, shim, soft_delay, trigger
+from .extensions import OPERATIONS, label, shim, soft_delay, trigger
 from .rotations import rotation_matrix
+from .signature import CheckSignature, Signature, check_trailer
 from .tables import AdcRow, BlockRow, Link, RfRow, ShapedRow, StoredShape, Tables, TrapezoidRow
 from .versions import Version, require_known
 
 MAGIC = b"\x01pulseq\x02"
 FIRST_LAYOUT = Version(1, 5, 2)
 CODE = 0xFFFFFFFF << 32  # of a section, to which its number is added
+SIGNED = (CODE + 0xFFFFFF).to_bytes(
+    8, "little"
+)  # begins the signature, which ends with the length of what is signed
 COUNTERS = ("SLC", "SEG", "REP", "AVG", "SET", "ECO", "PHS", "LIN", "PAR", "ACQ")
+FLAGS = ("NAV", "REV", "SMS", "REF", "IMA", "OFF", "NOISE", "PMC", "NOROT", "NOPOS", "NOSCL", "ONCE")
+LABELS = (*COUNTERS, "TRID", *FLAGS)  # `getSupportedLabels` of the official toolbox, 2026
 
 Rows = dict[int, Any]
 
 
-def read_binary(data: bytes) -> Tables:
-    """What a binary file says; raises `ValueError` where it is cut off or of another revision."""
-    source = ByteStream(data, len(MAGIC))
+def read_binary(data: bytes, signature: Signature = CheckSignature()) -> Tables:
+    """What a binary file says; raises `ValueError` where it is altered, cut off or of another revision."""
+    content = _content(data, signature)
+    source = ByteStream(content, len(MAGIC))
     version = Version(*source.take("qqq"))
-    if version < FIRST_LAYOUT:
+    if version < FIRST_LAYOUT and not _begins_with_lengths(source):
         raise InputError(
             f"the binary file is of Pulseq {version}; binary files are read from {FIRST_LAYOUT} on, which changed their "
             "layout: export the sequence as text (.seq)"
@@ -48,27 +57,54 @@ def read_binary(data: bytes) -> Tables:
                 "the file is cut off or altered, export it again"
             )
         READERS[code - CODE](source, found)
+    known = LABELS if found.pop("lengths", False) else COUNTERS
+    for name in OPERATIONS.keys() & found["extensions"].keys():
+        found["extensions"][name] = _named(found["extensions"][name], OPERATIONS[name], known)
     definitions = in_millimetres(found.pop("definitions", {}))
     rasters = rasters_of(definitions, version)
     blocks = [row._replace(duration=row.duration * rasters.block) for row in found.pop("blocks", [])]
     return Tables(version, rasters, definitions, blocks, **found)
 
 
+def _content(data: bytes, signature: Signature) -> bytes:
+    """What precedes the signature, or everything."""
+    length = int.from_bytes(data[-8:], "little")
+    if data[length : length + 8] != SIGNED:
+        return data
+    if isinstance(signature, CheckSignature):
+        check_trailer(data[:length], data[length:])
+    return data[:length]
+
+
+def _begins_with_lengths(source: ByteStream) -> bool:
+    """Whether a file begins with definitions in the form that has lengths of names."""
+    begin = source.place
+    starts = source.data[begin : begin + 8] == (CODE + 1).to_bytes(8, "little")
+    return starts and _has_lengths(source, begin + 16)
+
+
+def _has_lengths(source: ByteStream, place: int) -> bool:
+    """Whether a name follows its length, below 256, rather than ending with a zero."""
+    return source.data[place + 1 : place + 4] == bytes(3)
+
+
 def _definitions(source: ByteStream, found: dict) -> None:
     made: dict[str, Any] = {}
-    for _ in range(source.count("definitions")):
-        name, start = source.name(), source.place
-        count, kind = source.one("B"), source.characters(1)
+    number = source.count("definitions")
+    lengths = _has_lengths(source, source.place)
+    for _ in range(number):
+        name, start = source.characters(source.one("i")) if lengths else source.name(), source.place
+        count, kind = source.one("i" if lengths else "B"), source.characters(1)
         if kind == "c":
-            made[name] = source.characters(count).rstrip("\0")
-        elif kind in ("i", "f"):
+            made[name] = source.characters(count).rstrip("\0").strip()
+        elif kind in ("i", "f") and count >= 0:
             values = source.take(f"{count}{'i' if kind == 'i' else 'd'}")
             made[name] = values[0] if count == 1 else values
         else:
             raise InputError(
                 f"the definition {name} at byte {start} has type {kind!r}; it must be 'c', 'i' or 'f'"
             )
-    found["definitions"] = made
+    found |= {"definitions": made, "lengths": lengths}
 
 
 def _blocks(source: ByteStream, found: dict) -> None:
@@ -130,17 +166,29 @@ def _shape(source: ByteStream, where: str) -> StoredShape:
     return StoredShape(where, samples, values)
 
 
-def _label(operation: str):
-    def read(source: ByteStream, where: str):
-        value, number = source.take("ii")
-        if not 1 <= number <= len(COUNTERS):
-            raise InputError(
-                f"{where} is label number {number}; binary files do not name labels, and their lists agree on 1 to "
-                f"{len(COUNTERS)} only ({' '.join(COUNTERS)}): export the sequence as text (.seq)"
-            )
-        return label(operation, COUNTERS[number - 1], value, where)
+class _Label(NamedTuple):
+    """A label by its number, whose name depends on the form of the file."""
 
-    return read
+    where: str
+    value: int
+    number: int
+
+
+def _numbered_label(source: ByteStream, where: str) -> _Label:
+    return _Label(where, *source.take("ii"))
+
+
+def _named(labels: dict[int, _Label], operation: str, known: tuple[str, ...]) -> Rows:
+    """Labels by their names."""
+    made = {}
+    for row, (where, value, number) in labels.items():
+        if not 1 <= number <= len(known):
+            raise InputError(
+                f"{where} is label number {number}; binary files do not name labels, and the lists of their writers agree on "
+                f"1 to {len(known)} only ({' '.join(known)}): export the sequence as text (.seq)"
+            )
+        made[row] = label(operation, known[number - 1], value, where)
+    return made
 
 
 def _trigger(source: ByteStream, where: str):
@@ -196,8 +244,8 @@ READERS: dict[int, Callable[[ByteStream, dict], None]] = {
     8: _table("shapes", "shape", _shape),
     9: _table("links", "extension entry", _link),
     10: _extension("TRIGGERS", "trigger", _trigger),
-    11: _extension("LABELSET", "label SET", _label("SET")),
-    12: _extension("LABELINC", "label INC", _label("INC")),
+    11: _extension("LABELSET", "label SET", _numbered_label),
+    12: _extension("LABELINC", "label INC", _numbered_label),
     13: _extension("DELAYS", "soft delay", _soft_delay),
     14: _extension("RF_SHIMS", "RF shim", _shim),
     15: _extension("ROTATIONS", "rotation", _rotation),

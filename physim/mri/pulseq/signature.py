@@ -1,4 +1,4 @@
-"""Whether a file is still what its writer signed: a hash of everything before the line [SIGNATURE]."""
+"""Whether a file is still what its writer signed: a hash of everything before the signature itself."""
 
 from __future__ import annotations
 
@@ -41,10 +41,24 @@ def check_signature(data: bytes) -> None:
             "section [SIGNATURE] lacks its line 'Type' or 'Hash'; the file may be cut off: export it again, or write "
             "read_pulseq(path, IgnoreSignature())"
         )
+    # Transfers between systems change line ends, not what the file says.
+    _require(kind, expected, signed.content, signed.content.replace(b"\r\n", b"\n"))
+
+
+def check_trailer(content: bytes, trailer: bytes) -> None:
+    """Refuses a binary file whose hash is not the one in the section that ends it: lengths and bytes of name and hash."""
+    fields, place = [], 8
+    for _ in range(2):
+        length = int.from_bytes(trailer[place : place + 4], "little")
+        fields.append(trailer[place + 4 : place + 4 + length])
+        place += 4 + length
+    _require(fields[0].decode("ascii", "replace"), fields[1].hex(), content)
+
+
+def _require(kind: str, expected: str, *candidates: bytes) -> None:
+    """Refuses contents of which none has the hash that is expected."""
     if kind.lower() not in ALGORITHMS:
         raise suggest("algorithm in section [SIGNATURE]", kind, ALGORITHMS)
-    # Transfers between systems change line ends, not what the file says.
-    candidates = (signed.content, signed.content.replace(b"\r\n", b"\n"))
     if expected.lower() not in {digest(content, kind.lower()) for content in candidates}:
         raise InputError(
             f"the content has another {kind} hash than the {expected} in section [SIGNATURE]; the file was altered after it "

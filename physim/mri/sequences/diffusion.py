@@ -16,7 +16,7 @@ from ..units import RATE_PER_GRADIENT, seconds
 from .echo_planar import echo_train
 from .gradient_echo import described
 from .limits import Limits
-from .lines import Slice, Whole, excitation, require_matrix, thickness
+from .lines import Slice, Whole, excitation, over, require_matrix
 from .preparations import Preparation, prepared
 from .repetition import Lobes
 from .timing import require_raster, wait
@@ -75,7 +75,7 @@ def diffusion_echo_planar(
     ]
     definitions = described("DiffusionEchoPlanar", (columns, lines), (width, height), te)
     weighted = {"bValue": b_value, "DiffusionDirection": tuple(along.tolist())}
-    return Sequence(blocks, {**definitions, **weighted, **thickness(region)})
+    return Sequence(blocks, over(region, {**definitions, **weighted}))
 
 
 def _unit(direction: Several[float]) -> np.ndarray:

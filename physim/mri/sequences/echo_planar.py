@@ -10,7 +10,7 @@ from ..sequence.blocks import Block, Sequence
 from ..units import picoseconds, seconds
 from .gradient_echo import described
 from .limits import Limits, dwell_time
-from .lines import Slice, Whole, excitation, phase_steps, read_line, require_matrix, thickness
+from .lines import Slice, Whole, excitation, over, phase_steps, read_line, require_matrix
 from .repetition import Lobes, Readout
 from .timing import lateness, wait
 
@@ -42,7 +42,7 @@ def echo_planar(
     shortest = pulse.after_centre + encoding + train.echo
     pause = wait(0 if te is None else picoseconds(te) - shortest, "te", limits)
     te = float(seconds(shortest + pause.duration))
-    definitions = described("EchoPlanar", (columns, lines), (width, height), te) | thickness(region)
+    definitions = over(region, described("EchoPlanar", (columns, lines), (width, height), te))
     return Sequence([pulse.play(), lobes.block(moments, encoding), pause, *train.blocks], definitions)
 
 

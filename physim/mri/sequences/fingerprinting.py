@@ -17,7 +17,7 @@ from ..sequence.events import Adc
 from ..units import MICROSECOND, picoseconds
 from .gradient_echo import line_for
 from .limits import Limits, dwell_time
-from .lines import Excitation, Slice, Whole, excitation, thickness
+from .lines import Excitation, Slice, Whole, excitation, over
 from .preparations import Inversion, prepared
 from .radial import along_spokes
 from .repetition import Readout, gradient_echoes
@@ -114,7 +114,7 @@ def fingerprinting(
     blocks = gradient_echoes(pulses, [0.0] * count, readouts, [True] * count, te, tr, limits)
     ahead = prepared(inversion, pulse.before_centre, limits)
     definitions: dict[str, object] = {"Name": "Fingerprinting", "TE": te, "TR": tr}
-    return Sequence([*ahead, *blocks], definitions | thickness(region))
+    return Sequence([*ahead, *blocks], over(region, definitions))
 
 
 def half_sine_flip_angles(

@@ -14,10 +14,10 @@ from .lines import (
     Slice,
     Whole,
     excitation,
+    over,
     phase_steps,
     read_line,
     require_matrix,
-    thickness,
     to_echo,
 )
 from .repetition import Lobes, Readout, gradient_echoes, spoiling_phases
@@ -62,7 +62,7 @@ def spoiled_gradient_echo(
     blocks = gradient_echoes([pulse] * count, phases, readouts, reads, te, tr, limits)
     return Sequence(
         blocks,
-        described("SpoiledGradientEcho", (columns, lines), (width, height), te, tr) | thickness(region),
+        over(region, described("SpoiledGradientEcho", (columns, lines), (width, height), te, tr)),
     )
 
 
@@ -103,7 +103,7 @@ def balanced_ssfp(
     blocks += gradient_echoes([pulse] * count, phases, readouts, reads, tr / 2, tr, limits)
     return Sequence(
         blocks,
-        described("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr) | thickness(region),
+        over(region, described("BalancedSSFP", (columns, lines), (width, height), tr / 2, tr)),
     )
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from physim_phantoms._checks import InputError, require_range
 
+from ..gradients.curve import Curve
 from ..sequence.blocks import AXES, Sequence
 from ..sequence.events import Trapezoid
+from ..sequence.waveforms import gradients_of
 from ..units import RATE_PER_GRADIENT, on_raster, picoseconds
 
 
@@ -89,28 +95,43 @@ class Limits:
             )
 
     def check(self, sequence: Sequence) -> None:
-        """Raises `ValueError` for the first block with a gradient or slew rate beyond the limits."""
-        for number, one in enumerate(sequence):
-            for axis in AXES:
-                if (event := getattr(one, axis)) is not None:
-                    self._check_event(number, axis, event)
+        """Raises `ValueError` for the first block with a gradient, slew rate or jump beyond the limits, on the scanner's axes.
 
-    def _check_event(self, number: int, axis: str, event) -> None:
-        times, values = event.knots()
-        if max(abs(values)) > self.gradient * (1 + 1e-9):
-            raise InputError(
-                f"{axis} of block {number} reaches {max(abs(values)):.4g} mT/m; the limit is {self.gradient:g} mT/m"
-            )
-        for start, end, low, high in zip(times, times[1:], values, values[1:], strict=False):
-            rate = (
-                abs(high - low) / ((end - start) / 1e12)
-                if end > start
-                else (math.inf if high != low else 0.0)
-            )
-            if rate > self.slew * (1 + 1e-6):
-                raise InputError(
-                    f"{axis} of block {number} changes at {rate:.4g} mT/m/s {start / 1e6:g} µs after the block began; "
-                    f"the limit is {self.slew:g} mT/m/s"
+        A jump, as between blocks that do not go on where the one before ended, may be what one raster step allows.
+        """
+        found = [
+            one for axis, curve in enumerate(gradients_of(sequence).axes) for one in self._beyond(axis, curve)
+        ]
+        if found:
+            time, said = min(found)
+            starts = sequence.starts()
+            # At the end of a block a gradient is still that block's; a jump there is told of the next one, if there is one.
+            number = min(bisect_right(starts, time), len(sequence)) - 1
+            raise InputError(said.format(block=number, after=(time - starts[number]) / 1e6))
+
+    def _beyond(self, axis: int, curve: Curve) -> Iterator[tuple[int, str]]:
+        """The first gradient, slew rate and jump of an axis beyond the limits: when (ps), and what to say of it."""
+        name, values = AXES[axis], curve.values / RATE_PER_GRADIENT
+        times, first = np.unique(curve.times, return_index=True)
+        before, behind = values[first], values[np.append(first[1:], len(values)) - 1]
+        size = np.maximum(abs(before), abs(behind))
+        rate = abs(before[1:] - behind[:-1]) / (np.diff(times) / 1e12)
+        jump = abs(behind - before)
+        for amount, limit, said in (
+            (size, self.gradient * (1 + 1e-9), f"reaches {{:.4g}} mT/m; the limit is {self.gradient:g} mT/m"),
+            (rate, self.slew * (1 + 1e-6), f"changes at {{:.4g}} mT/m/s; the limit is {self.slew:g} mT/m/s"),
+            (
+                jump,
+                self.slew * self.raster / 1e12,
+                "jumps by {:.4g} mT/m; let it go on where the block before ended",
+            ),
+        ):
+            if np.any(amount > limit):
+                place = int(np.argmax(amount > limit))
+                what = said.format(amount[place])
+                yield (
+                    int(times[place]),
+                    f"{name} of block {{block}} {what} ({{after:g}} µs after the block began)",
                 )
 
 

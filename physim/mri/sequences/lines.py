@@ -32,9 +32,18 @@ class Whole:
     duration: float = 100e-6
 
 
-def thickness(region: Slice | Whole) -> dict[str, object]:
-    """The definition that tells an image how thick its slice is, mm; nothing where there is none."""
-    return {"Thickness": region.thickness} if isinstance(region, Slice) else {}
+def over(region: Slice | Whole, definitions: dict[str, object]) -> dict[str, object]:
+    """Definitions with how thick the slice is (mm), alone and as third number of the field of view; as they are without one.
+
+    An image without slice is as thick as the patient.
+    """
+    made = dict(definitions)
+    if isinstance(region, Slice):
+        view = made.get("FOV")
+        if isinstance(view, tuple) and len(view) == 2:
+            made["FOV"] = (*view, region.thickness)
+        made["Thickness"] = region.thickness
+    return made
 
 
 class Excitation(NamedTuple):

@@ -14,7 +14,7 @@ from ..sequence.blocks import Block, Sequence
 from ..units import RATE_PER_GRADIENT, picoseconds, seconds
 from .gradient_echo import described, line_for
 from .limits import Limits
-from .lines import Excitation, Line, Slice, Whole, excitation, phase_steps, require_matrix, thickness
+from .lines import Excitation, Line, Slice, Whole, excitation, over, phase_steps, require_matrix
 from .repetition import Lobes, Readout, gradient_echoes, spoiling_phases
 from .timing import wait
 
@@ -91,7 +91,7 @@ def multi_echo_gradient_echo(
     te = float(seconds(times[0]))
     blocks = gradient_echoes([pulse] * count, phases, readouts, reads, te, tr, limits)
     definitions = described("MultiEchoGradientEcho", (columns, lines), (width, height), te, tr)
-    return Sequence(blocks, {**definitions, "EchoTimes": tuple(echo_times), **thickness(region)})
+    return Sequence(blocks, over(region, {**definitions, "EchoTimes": tuple(echo_times)}))
 
 
 def _times(echo_times: Several[float], limits: Limits) -> list[int]:

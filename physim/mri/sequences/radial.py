@@ -15,7 +15,7 @@ from ..sequence.blocks import Block, Sequence
 from ..units import picoseconds
 from .gradient_echo import described, line_for
 from .limits import Limits
-from .lines import Line, Slice, Whole, excitation, require_matrix, thickness
+from .lines import Line, Slice, Whole, excitation, over, require_matrix
 from .repetition import Readout, gradient_echoes, spoiling_phases
 from .spokes import GoldenSpokes, Spokes
 
@@ -57,7 +57,7 @@ def radial(
     reads = [number >= dummies for number in range(count)]
     blocks = gradient_echoes([pulse] * count, phases, readouts, reads, te, tr, limits)
     definitions = described("Radial", (samples, samples), (length, length), te, tr)
-    return Sequence(blocks, definitions | thickness(region))
+    return Sequence(blocks, over(region, definitions))
 
 
 def along_spokes(line: Line, spokes: Spokes, spoiling: float) -> list[Readout]:

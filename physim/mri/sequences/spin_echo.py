@@ -15,7 +15,7 @@ from ..sequence.events import Use
 from ..units import picoseconds
 from .gradient_echo import cartesian, described, line_for
 from .limits import Limits
-from .lines import Line, Slice, Whole, excitation, phase_steps, require_matrix, thickness
+from .lines import Line, Slice, Whole, excitation, over, phase_steps, require_matrix
 from .preparations import Preparation, prepared
 from .repetition import Lobes
 from .timing import require_raster, wait
@@ -135,7 +135,7 @@ class Train:
 
     def definitions(self, name: str, te: float, tr: float) -> dict[str, object]:
         """What an image must know."""
-        return described(name, self.matrix, self.view, te, tr) | thickness(self.region)
+        return over(self.region, described(name, self.matrix, self.view, te, tr))
 
 
 def _balance(line: Line) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from ..sequence.events import Adc, Waveform
 from ..units import RATE_PER_GRADIENT, seconds
 from .gradient_echo import described
 from .limits import Limits, dwell_time
-from .lines import Slice, Whole, excitation, require_matrix, thickness
+from .lines import Slice, Whole, excitation, over, require_matrix
 from .repetition import Readout, gradient_echoes, spoiling_phases
 from .spiral_design import archimedean
 
@@ -57,7 +57,7 @@ def spiral(
     reads = [number >= dummies for number in range(count)]
     blocks = gradient_echoes([pulse] * count, phases, readouts, reads, te, tr, limits)
     definitions = described("Spiral", (samples, samples), (length, length), te, tr)
-    return Sequence(blocks, definitions | thickness(region))
+    return Sequence(blocks, over(region, definitions))
 
 
 def interleaved(
