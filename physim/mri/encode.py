@@ -69,11 +69,11 @@ def encode(
     density: Float[Array, "x y z"] | Complex[Array, "x y z"], grid: Grid, matrix: tuple[int, int, int]
 ) -> Complex[Array, "kx ky kz"]:
     """K-space samples of a signal density given on `grid`, cropped to `matrix`; signal units times mm³."""
-    return _encoded(density, np.prod(np.asarray(grid.spacing)), matrix)
+    return _encoded(density, np.asarray(np.prod(np.asarray(grid.spacing)), float), matrix)
 
 
 @eqx.filter_jit
-def _encoded(density: Array, voxel: np.float64, matrix: tuple[int, int, int]) -> Array:
+def _encoded(density: Array, voxel: Float[np.ndarray | Array, ""], matrix: tuple[int, int, int]) -> Array:
     samples = density
     for axis, count in enumerate(matrix):
         ramp = _ramp(density.shape[axis], count, axis)
@@ -88,11 +88,11 @@ def decode(
 ) -> Complex[Array, "x y z"]:
     """The image whose k-space is `samples` inside the acquired matrix and zero outside, on `shape` voxels over the box."""
     voxel = np.prod(np.asarray(grid.spacing)) * np.prod(samples.shape) / np.prod(shape)
-    return _decoded(samples, voxel, shape)
+    return _decoded(samples, np.asarray(voxel, float), shape)
 
 
 @eqx.filter_jit
-def _decoded(samples: Array, voxel: np.float64, shape: tuple[int, int, int]) -> Array:
+def _decoded(samples: Array, voxel: Float[np.ndarray | Array, ""], shape: tuple[int, int, int]) -> Array:
     image = samples
     for axis, count in enumerate(shape):
         ramp = _ramp(count, samples.shape[axis], axis)

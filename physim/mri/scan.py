@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, PRNGKeyArray
+from jaxtyping import Array, Complex, Float, Int, PRNGKeyArray
 
 from physim_phantoms import Grid, Phantom
 from physim_phantoms._checks import InputError, require_finite, require_shape
@@ -107,7 +107,7 @@ def scan(
         grid = image_of(sequence, patient.grid)
         several = order.shape[:1] if len(order) > 1 else ()
         samples = _played(patient, sequence, scanner, per_voxel, motion, spins)
-        samples = samples[:, order].reshape(-1, *several, *grid.shape)
+        samples = _in_order(samples, jnp.asarray(order), (*several, *grid.shape))
     else:
         if spins is not None:
             raise InputError(
@@ -124,6 +124,14 @@ def scan(
         # One coil after another: the transform of one is all that is kept of it.
         samples = jax.lax.map(lambda one: encode(density * one, patient.grid, grid.shape), seen)
     return noisy(samples, grid, scanner, key)
+
+
+@eqx.filter_jit
+def _in_order(
+    samples: Complex[Array, "coil sample"], order: Int[Array, "image place"], shape: tuple[int, ...]
+) -> Complex[Array, "coil ..."]:
+    """The samples where their images have them."""
+    return samples[:, order].reshape(-1, *shape)
 
 
 def _played(
