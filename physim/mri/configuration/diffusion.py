@@ -2,6 +2,8 @@
 
     b = (2π)² ∫ (k_s + k(t))² dt = (2π)² (k_s² T + 2 k_s·∫k dt + ∫k² dt)
 
+or, where voxels have tensors, of its six parts with k kᵀ in place of k².
+
 Source: Weigel, Schwenk, Kiselev et al., J. Magn. Reson. 205 (2010) 276.
 """
 
@@ -16,18 +18,20 @@ from ..sequence.blocks import Sequence
 from ..sequence.program import Program
 from ..sequence.waveforms import gradients_of
 from ..units import seconds
+from .diffusing import Product
 from .intervals import Intervals
 
 
 class Clock(NamedTuple):
-    """The middles of the pulses, ps, the gradients that are played, and their corners, ps."""
+    """The middles of the pulses, ps, the gradients that are played, their corners, ps, and the products of k that count."""
 
     middles: Float[np.ndarray, " period"]
     moment: object
     corners: Float[np.ndarray, " corner"]
+    product: Product
 
 
-def clock_of(sequence: Sequence, program: Program, intervals: Intervals) -> Clock:
+def clock_of(sequence: Sequence, program: Program, intervals: Intervals, product: Product) -> Clock:
     """When the pulses of a sequence are played."""
     asked = gradients_of(sequence).axes
     played = program.gradients.played(asked, program.field)
@@ -39,12 +43,12 @@ def clock_of(sequence: Sequence, program: Program, intervals: Intervals) -> Cloc
     start = 0.0 if silent else float(first)
     middles = start + 1e12 * (halves.before[pulse[0]] + np.cumsum([0, *intervals.time[:-1]]))
     corners = np.unique(np.concatenate([np.asarray(curve.times, float) for curve in asked]))
-    return Clock(middles, played.moment, corners)
+    return Clock(middles, played.moment, corners, product)
 
 
 def transverse_b(
     clock: Clock, period: int, time: float, k: Float[np.ndarray, "state 3"]
-) -> Float[np.ndarray, " state"]:
+) -> Float[np.ndarray, "state part"]:
     """b of states that begin with k at the middle of a pulse, after `time` s, s/mm².
 
     Gradients are linear between corners: three Gauss-Legendre nodes are exact for k², of degree 4.
@@ -59,5 +63,13 @@ def transverse_b(
     nodes, weights = np.polynomial.legendre.leggauss(3)
     path = clock.moment(middle[:, None] + half[:, None] * nodes) - clock.moment(np.array([start]))  # type: ignore[operator]
     spent = seconds(half)[:, None] * weights
-    first, second = np.einsum("en,eni->i", spent, path), np.einsum("en,eni,eni->", spent, path, path)
-    return (2 * np.pi) ** 2 * ((k**2).sum(1) * time + 2 * k @ first + second)
+    first = np.einsum("en,eni->i", spent, path)
+    second = np.einsum("en,enp->p", spent, clock.product(path, path))
+    return (2 * np.pi) ** 2 * (clock.product(k, k) * time + 2 * clock.product(k, first) + second)
+
+
+def longitudinal_b(
+    clock: Clock, time: float, k: Float[np.ndarray, "state 3"]
+) -> Float[np.ndarray, "state part"]:
+    """b of stored states, whose k rests, after `time` s, s/mm²."""
+    return (2 * np.pi) ** 2 * clock.product(k, k) * time

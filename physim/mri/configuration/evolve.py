@@ -8,6 +8,7 @@ from jaxtyping import Array, Complex
 
 from ..phase import wrapped, wrapped_product
 from ..sequence.program import Pair
+from .diffusing import left_of
 from .gather import GATHER
 from .graph import ConfigurationGraph
 from .pulses import Mixing, jax_complex, mixed, mixing_of
@@ -69,8 +70,8 @@ def _moved(spins: PhaseGraph, table, along, duration: Pair, move):
     table = table * _turned(spins, duration)
     along = along * left
     if b_f is not None:
-        table = table * jnp.exp(-b_f[:, None] * spins.diffusivity)
-        along = along * jnp.exp(-b_z[:, None] * spins.diffusivity)
+        table = table * left_of(b_f, spins.diffusivity)
+        along = along * left_of(b_z, spins.diffusivity)
     moved = GATHER.apply((), (f, f_uses), table)
     pairs = along.shape[0]
     stayed = GATHER.apply((), (z, z_uses), along)
@@ -91,5 +92,5 @@ def _row(spins: PhaseGraph, dephases: bool, table, read):
     if dephases:
         gathered = gathered * jnp.exp(-apart[:, :, None] / spins.t2_prime)
     if b is not None:
-        gathered = gathered * jnp.exp(-b[:, :, None] * spins.diffusivity)
+        gathered = gathered * left_of(b, spins.diffusivity)
     return gathered.sum(1) * jax.vmap(lambda time: _turned(spins, Pair(time, jnp.zeros_like(time))))(since)

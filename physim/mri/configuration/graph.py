@@ -22,7 +22,7 @@ Numbers = Float[np.ndarray | Array, "..."]
 class Moves(eqx.Module):
     """From one pulse to the next, a row for each period: F of k and −k, and Z, of every pair, by the place they come from.
 
-    `b_f`, `b_z`: b-values of where they come from, s/mm²; None without diffusion.
+    `b_f`, `b_z`: b-values of where they come from, s/mm², one or six parts; None without diffusion.
     """
 
     f: Index
@@ -37,7 +37,7 @@ class ReadOuts(eqx.Module):
     """Rows of magnetisation for all read-outs, as many in each period, and what the samples are of them.
 
     - `members`: places [period, row, member]. - `apart`: s from the members' echoes. - `since`: from the pulse's end to
-      the time at which a row's time begins, s. - `b`: of members up to there; None without diffusion.
+      the time at which a row's time begins, s. - `b`: of members up to there, in parts; None without diffusion.
     - `samples`: one period for each row. - `weight`: with which a sample sees its row. - `origin`: its number.
     """
 
@@ -118,14 +118,14 @@ def moves_of(kept: Kept, b_f: list | None, b_z: list | None) -> Moves:
         z.astype(np.int32),
         uses(z, most),
         None if b_f is None else np.stack([_halves_padded(b, most) for b in b_f]),
-        None if b_z is None else np.stack([np.pad(b, (0, most - len(b))) for b in b_z]),
+        None if b_z is None else np.stack([np.pad(b, ((0, most - len(b)), (0, 0))) for b in b_z]),
     )
 
 
 def _halves_padded(values, most: int):
     """Numbers of F of k and of −k, each padded."""
-    halves = values.reshape(2, -1)
-    return np.pad(halves, ((0, 0), (0, most - halves.shape[1]))).ravel()
+    halves = values.reshape(2, -1, values.shape[1])
+    return np.pad(halves, ((0, 0), (0, most - halves.shape[1]), (0, 0))).reshape(2 * most, -1)
 
 
 def read_outs(
@@ -142,7 +142,7 @@ def read_outs(
     width = max(len(row.members) for row in rows)
     members = np.full((periods, each, width), 2 * most)
     apart, since = np.zeros((periods, each, width)), np.zeros((periods, each))
-    b_values = None if b is None else np.zeros((periods, each, width))
+    b_values = None if b is None else np.zeros((periods, each, width, b[0].shape[1]))
     length = np.zeros(periods * each, int)
     parts = []
     ends = intervals.halves.behind[intervals.pulse]

@@ -13,7 +13,8 @@ from ..encoding.plan import is_known
 from ..motion.motion import Still
 from ..sequence.blocks import Sequence
 from ..sequence.program import Pair, Program
-from .diffusion import Clock, clock_of, transverse_b
+from .diffusing import product_of
+from .diffusion import Clock, clock_of, longitudinal_b, transverse_b
 from .graph import ConfigurationGraph, kept_of, moves_of, read_outs
 from .importance import importance_of, kept_pairs
 from .intervals import Intervals, intervals_of
@@ -98,7 +99,7 @@ def _clock(
             f"diffusivity is up to {float(np.max(np.asarray(spins.diffusivity))):g} mm²/s, and a compiled program does not have "
             "the course of its gradients; give the sequence itself, or write diffusivity=0.0"
         )
-    return clock_of(sequence, program, intervals)
+    return clock_of(sequence, program, intervals, product_of(spins.diffusivity))
 
 
 def _dephases(spins: PhaseGraph, intervals: Intervals) -> bool:
@@ -173,5 +174,5 @@ def _interval_b(clock: Clock | None, intervals: Intervals, k):
         return None, None
     times = intervals.time
     f = [transverse_b(clock, period, times[period], _signed(one)) for period, one in enumerate(k)]
-    z = [(2 * np.pi) ** 2 * (one**2).sum(1) * times[period] for period, one in enumerate(k)]
+    z = [longitudinal_b(clock, times[period], one) for period, one in enumerate(k)]
     return f, z

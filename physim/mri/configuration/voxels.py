@@ -11,6 +11,7 @@ from physim_phantoms._checks import InputError, require_finite, require_range
 
 from ..occupants import PerVoxel, occupants
 from ..spin_values import PerSpin, per_spin, places_of, refuse_slow_t2, times
+from .diffusing import Diffusivity, PerVoxelDiffusivity, diffusivity_of
 
 Size = float | tuple[float, float, float] | Float[np.ndarray, "3"] | Float[np.ndarray, "3 3"]
 
@@ -20,8 +21,9 @@ class PhaseGraph(eqx.Module):
 
     - `position`: of the centres, mm. - `size`: edges of the voxels, mm, the same for all; or a 3 × 3 matrix whose columns
       are the edges. - `pd`, `t1`, `t2`, `t2_prime`, `off_resonance`, `b1`: as of `Isochromats`; `pd` is of a whole voxel.
-    - `diffusivity`: mm²/s. - `tolerance`: error of the samples that leaving out weak configurations may make, relative to
-      their root mean square; `ConfigurationGraph.truncation_error` is what it is estimated to be.
+    - `diffusivity`: mm²/s, a number or a symmetric 3 × 3 tensor for each voxel.
+    - `tolerance`: error of the samples that leaving out weak configurations may make, relative to their root mean square;
+      `ConfigurationGraph.truncation_error` is what it is estimated to be.
 
     Within a voxel everything is even: tissue, field, B1 and the profile of a slice are those of its centre. Pulses act as
     they do at the centre, gradients during a pulse wind configurations as if it were played in an instant at the middle of
@@ -39,7 +41,7 @@ class PhaseGraph(eqx.Module):
     t2_prime: Float[Array, " spin"]
     off_resonance: Float[Array, " spin"]
     b1: Float[Array, " spin"]
-    diffusivity: Float[Array, " spin"]
+    diffusivity: PerVoxelDiffusivity
     edges: Float[np.ndarray | Array, "3 3"]
     tolerance: float = eqx.field(static=True)
 
@@ -53,7 +55,7 @@ class PhaseGraph(eqx.Module):
         t2_prime: PerSpin = np.inf,
         off_resonance: PerSpin = 0.0,
         b1: PerSpin = 1.0,
-        diffusivity: PerSpin = 0.0,
+        diffusivity: Diffusivity = 0.0,
         tolerance: float = 1e-3,
     ):
         self.position = places_of(position)
@@ -65,8 +67,7 @@ class PhaseGraph(eqx.Module):
         )
         self.off_resonance = per_spin("off_resonance", off_resonance, count)
         self.b1 = per_spin("b1", b1, count)
-        require_range("diffusivity", diffusivity, 0.0, 1.0, "mm²/s")
-        self.diffusivity = per_spin("diffusivity", diffusivity, count)
+        self.diffusivity = diffusivity_of(diffusivity, count)
         require_range("tolerance", tolerance, 1e-9, 0.5)
         self.tolerance = float(tolerance)
         refuse_slow_t2(self.t1, self.t2)
