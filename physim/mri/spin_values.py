@@ -23,36 +23,36 @@ def places_of(position) -> Float[Array, "spin 3"]:
     return places
 
 
-def per_spin(name: str, values, count: int) -> Float[Array, " spin"]:
-    """One value for each spin."""
-    given = jnp.asarray(values, jnp.result_type(float))
-    if given.shape not in ((), (count,)):
-        raise InputError(
-            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
-        )
+def per_spin(name: str, values, count: int, kind: str = "spin") -> Float[Array, " spin"]:
+    """One value for each spin, or whatever else of a `kind`."""
+    given = _one_or_each(name, values, count, kind)
     require_finite(name, given)
     return jnp.broadcast_to(given, (count,))
 
 
-def times(name: str, values, count: int) -> Float[Array, " spin"]:
+def times(name: str, values, count: int, kind: str = "spin") -> Float[Array, " spin"]:
     """Relaxation times, infinity allowed."""
     if is_concrete(values):
         given = np.asarray(values, float)
         if given.size and not np.all(given > 0):
             first = int(np.argmin(given > 0)) if given.ndim else 0
             raise InputError(
-                f"{name} of spin {first} is {given.reshape(-1)[first]:g} s; relaxation times must be above 0 s: "
+                f"{name} of {kind} {first} is {given.reshape(-1)[first]:g} s; relaxation times must be above 0 s: "
                 "leave out what has no signal, or write numpy.inf for no relaxation"
             )
+    return jnp.broadcast_to(_one_or_each(name, values, count, kind), (count,))
+
+
+def _one_or_each(name: str, values, count: int, kind: str) -> Array:
     given = jnp.asarray(values, jnp.result_type(float))
     if given.shape not in ((), (count,)):
         raise InputError(
-            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} spins"
+            f"{name} has shape {given.shape}; it must be one number, or one for each of {count} {kind}s"
         )
-    return jnp.broadcast_to(given, (count,))
+    return given
 
 
-def refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
+def refuse_slow_t2(t1, t2, of_pool: str = "", kind: str = "spin") -> None:
     """T2 is at most 2 T1."""
     if not (is_concrete(t1) and is_concrete(t2)):
         return
@@ -60,8 +60,8 @@ def refuse_slow_t2(t1, t2, of_pool: str = "") -> None:
     if np.any(bad):
         first = int(np.argmax(bad))
         raise InputError(
-            f"t2{of_pool} of spin {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
-            f"({int(bad.sum())} such spins): check that the two are not exchanged"
+            f"t2{of_pool} of {kind} {first} is {float(t2[first]):g} s and its t1 {float(t1[first]):g} s; T2 cannot exceed 2 T1 "
+            f"({int(bad.sum())} such {kind}s): leave them out (keep = t2 <= 2 * t1), or check that the two are not exchanged"
         )
 
 

@@ -187,7 +187,7 @@ def test_derivatives():
 def test_refusals():
     with pytest.raises(ValueError, match="t1 of atom 1 is 0 s"):
         Atoms(np.array([1.0, 0.0]), 0.05)
-    with pytest.raises(ValueError, match="T2 of atom 0 is 3 s"):
+    with pytest.raises(ValueError, match="t2 of atom 0 is 3 s"):
         Atoms(1.0, 3.0)
     with pytest.raises(ValueError, match="NaN"):
         Atoms(1.0, 0.1, b1=np.nan)

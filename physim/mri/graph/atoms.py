@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range
+from physim_phantoms._checks import InputError, require_range
+
+from ..spin_values import per_spin, refuse_slow_t2, times
 
 PerAtom = int | float | np.floating | Float[np.ndarray | Array, ""] | Float[np.ndarray | Array, " atom"]
 
@@ -46,15 +47,16 @@ class Atoms(eqx.Module):
         names = ("t1", "t2", "pd", "t2_prime", "off_resonance", "b1", "diffusivity")
         shapes = {name: np.shape(value) for name, value in zip(names, given, strict=True)}
         count = require_same_length(shapes)
-        for name in ("t1", "t2", "t2_prime"):
-            _require_positive(name, given[names.index(name)])
-        for name in ("pd", "off_resonance", "b1"):
-            require_finite(name, given[names.index(name)])
+        self.t1, self.t2, self.t2_prime = (
+            times(name, value, count, "atom")
+            for name, value in (("t1", t1), ("t2", t2), ("t2_prime", t2_prime))
+        )
+        self.pd = per_spin("pd", pd, count, "atom")
+        self.off_resonance = per_spin("off_resonance", off_resonance, count, "atom")
+        self.b1 = per_spin("b1", b1, count, "atom")
         require_range("diffusivity", diffusivity, 0.0, 1.0, "mm²/s")
-        dtype = jnp.result_type(float)
-        for name, value in zip(names, given, strict=True):
-            setattr(self, name, jnp.broadcast_to(jnp.asarray(value, dtype), (count,)))
-        _refuse_slow_t2(self.t1, self.t2)
+        self.diffusivity = per_spin("diffusivity", diffusivity, count, "atom")
+        refuse_slow_t2(self.t1, self.t2, kind="atom")
 
     @property
     def count(self) -> int:
@@ -72,27 +74,3 @@ def require_same_length(shapes: dict[str, tuple[int, ...]]) -> int:
             "for a grid of values write numpy.meshgrid(...) and ravel()"
         )
     return max(counts, default=1)
-
-
-def _require_positive(name: str, value) -> None:
-    if not is_concrete(value):
-        return
-    given = np.asarray(value, float).reshape(-1)
-    if not np.all(given > 0):
-        first = int(np.argmin(given > 0))
-        raise InputError(
-            f"{name} of atom {first} is {given[first]:g} s; relaxation times must be above 0 s: "
-            "leave the atom out, or write numpy.inf for no relaxation"
-        )
-
-
-def _refuse_slow_t2(t1, t2) -> None:
-    if not (is_concrete(t1) and is_concrete(t2)):
-        return
-    bad = np.asarray(t2) > 2 * np.asarray(t1) * (1 + 1e-6)
-    if np.any(bad):
-        first = int(np.argmax(bad))
-        raise InputError(
-            f"T2 of atom {first} is {float(t2[first]):g} s and T1 {float(t1[first]):g} s; T2 is at most 2 T1: "
-            "leave such atoms out of the grid: keep = t2 <= 2 * t1"
-        )
