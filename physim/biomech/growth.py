@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import partial
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from physim.core.diffusion import Faces, HarmonicFaces, face_coefficients, logistic, outflow, react_diffuse
+from physim.core.diffusion import Faces, HarmonicFaces, face_coefficients, outflow
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range, require_shape
 
-Map = int | float | np.floating | Float[Array | np.ndarray, ""] | Float[Array | np.ndarray, "x y z"]
+from .march import march_span
+from .schedule import spans_of
+from .therapy import Map, Resection, Treatment
+
 Mask = Bool[Array | np.ndarray, "x y z"] | Float[Array | np.ndarray, "x y z"]
 
 GROWTH_PER_STEP = 0.1  # ρ Δt of the default step: the splitting error stays below 1e-3 of the capacity
@@ -94,7 +95,7 @@ def grow(
     grid: Grid,
     model: FisherKPP,
     days: Sequence[float],
-    events: tuple = (),
+    events: Sequence[Treatment] = (),
     domain: Mask | None = None,
     scheme: Strang | None = None,
 ) -> Float[Array, "day x y z"]:
@@ -102,12 +103,13 @@ def grow(
 
     - `initial`: relative cell density in [0, 1]; set to 0 outside the domain.
     - `days`: ascending, from 0 on; the result has one volume for each.
-    - `events`: treatments; none exist in this version.
+    - `events`: treatments, in any order: `Radiotherapy`, `Chemotherapy`, `Resection`. A volume of the day of an event is
+      that before it.
     - `domain`: where tumour can live (bool, or a fraction above 1/2); the whole grid unless given.
     - `scheme`: time stepping; found from the model unless given.
 
-    Differentiable in `initial`, `diffusivity` and `proliferation`; reverse mode keeps about 2 √steps volumes. With ρ = 0
-    the sum over voxels is conserved to round-off. Units: mm, days.
+    Differentiable in `initial`, `diffusivity`, `proliferation` and every number of the events but their days; reverse mode
+    keeps about 2 √steps volumes. With ρ = 0 the sum over voxels is conserved to round-off. Units: mm, days.
     Good values: `grow(seed, grid, FisherKPP(0.13, 0.025), days=[0.0, 180.0, 360.0])`.
     Raises `ValueError` for days that do not ascend, densities outside [0, 1], wrong shapes, NaN.
     """
@@ -119,40 +121,21 @@ def grow(
     _check_scheme(scheme, faces)
     u = initial if domain is None else jnp.where(_inside(domain), initial, 0)
     rate = jnp.asarray(model.proliferation, u.dtype)
-    snapshots, now = [], 0.0
-    for day in times:
-        steps = int(np.ceil((day - now) / scheme.time_step - 1e-9))
-        if steps > 0:
-            chunk = int(np.ceil(np.sqrt(steps)))
-            chunks = -(-steps // chunk)
-            u = _advance(u, faces, rate, (day - now) / (chunk * chunks), (chunks, chunk, scheme.stages))
-        snapshots.append(u)
-        now = day
+    snapshots, conducting = [], 1.0
+    for span in spans_of(times, tuple(events), scheme.time_step):
+        for number in span.resections:
+            left = events[number].left(u.dtype)  # type: ignore[attr-defined]
+            u, conducting = u * left, conducting * left
+            faces = _faces(model, grid, domain, u.dtype, conducting)
+        u = march_span(u, faces, rate, span, tuple(events), scheme.stages)
+        if span.picture:
+            snapshots.append(u)
     return jnp.stack(snapshots)
 
 
-@partial(jax.jit, static_argnums=4)
-def _advance(u, faces: Faces, rate, dt, counts: tuple[int, int, int]):
-    """Chunks of steps, checkpointed: reverse mode keeps one state a chunk and recomputes one chunk at a time."""
-    chunks, chunk, stages = counts
-    gain = jnp.exp(0.5 * jnp.asarray(dt, u.dtype) * rate)
-
-    def step(u, _):
-        u = _diffuse(logistic(u, gain), faces, dt, stages)
-        return logistic(u, gain), None
-
-    march = jax.checkpoint(lambda u, _: jax.lax.scan(step, u, None, length=chunk), prevent_cse=False)  # type: ignore[reportPrivateImportUsage]
-    return jax.lax.scan(march, u, None, length=chunks)[0]
-
-
-def _diffuse(u, faces: Faces, dt, stages: int):
-    """SSPRK(s, 2): s explicit steps of Δt/(s−1), then the mean of the start (weight 1/s) and the end."""
-    far = react_diffuse(u, faces, 0.0, jnp.asarray(dt, u.dtype) / (stages - 1), stages)
-    return u / stages + far * ((stages - 1) / stages)
-
-
-def _faces(model: FisherKPP, grid: Grid, domain, dtype=None) -> Faces:
-    diffusivity = jnp.broadcast_to(jnp.asarray(model.diffusivity, dtype), grid.shape)
+def _faces(model: FisherKPP, grid: Grid, domain, dtype=None, conducting=1.0) -> Faces:
+    """Of the share of each voxel that is open: a cavity conducts nothing."""
+    diffusivity = jnp.broadcast_to(jnp.asarray(model.diffusivity, dtype) * conducting, grid.shape)
     inside = None if domain is None else _inside(domain)
     return face_coefficients(diffusivity, grid.spacing, inside, HarmonicFaces())
 
@@ -188,10 +171,32 @@ def _check_inputs(initial, grid: Grid, model: FisherKPP, events, domain) -> None
     ):
         if value is not None and np.ndim(value) == 3:
             require_shape(name, value, grid.shape)
-    if len(events):
-        raise InputError(
-            f"{len(events)} events were given; treatments come with a later version: write events=()"
+    for number, event in enumerate(events):
+        if not isinstance(event, Treatment):
+            raise InputError(
+                f"event {number} is {event!r}; it must be a treatment, such as biomech.Radiotherapy.fractionated(start=30.0)"
+            )
+        for name, value in event.maps.items():
+            if np.ndim(value):
+                require_shape(f"{name} of event {number} ({type(event).__name__})", value, grid.shape)
+    _require_touching(initial, events, domain)
+
+
+def _require_touching(initial, events, domain) -> None:
+    """Refuses operations that take nothing of where tumour can live."""
+    for number, event in enumerate(events):
+        if not isinstance(event, Resection) or not is_concrete(event.region):
+            continue
+        lives = (
+            np.ones(initial.shape, bool)
+            if domain is None or not is_concrete(domain)
+            else np.asarray(_inside(domain))
         )
+        if not np.any(np.asarray(event.region)[lives] > 0):
+            raise InputError(
+                f"the region of event {number} (Resection) touches nothing of the domain in which tumour can live; "
+                "check that both are on the same grid"
+            )
 
 
 def _checked_days(days: Sequence[float]) -> list[float]:

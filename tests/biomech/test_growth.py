@@ -134,7 +134,7 @@ def test_unstable_schemes_are_refused_with_the_line_to_write():
         ({"initial": np.full((6, 7, 5), 1.5)}, "between 0 and 1"),
         ({"initial": np.full((6, 7, 5), np.nan)}, "NaN"),
         ({"initial": np.zeros((2, 2, 2))}, "must have shape"),
-        ({"events": ("radiotherapy",)}, "later version"),
+        ({"events": ("radiotherapy",)}, "must be a treatment"),
     ],
 )
 def test_bad_input(change, words):
