@@ -12,15 +12,17 @@ import itertools
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from physim.core.diffusion import Faces, HarmonicFaces, face_coefficients, outflow
+from physim.core.diffusion import HarmonicFaces, face_coefficients, outflow
+from physim.core.tensor_diffusion import Offset, TensorFaces, TensorMap, offsets_of, tensor_faces
 from physim_phantoms import Grid
 from physim_phantoms._checks import InputError, is_concrete, require_finite, require_range, require_shape
 
-from .march import march_span
+from .march import Exchange, march_span
 from .schedule import spans_of
 from .therapy import Map, Resection, Treatment
 
@@ -33,19 +35,22 @@ SAFETY = 0.95  # of the largest explicit step that keeps 0 <= u <= 1
 class FisherKPP(eqx.Module):
     """Diffusion and logistic growth (Fisher 1937; Kolmogorov, Petrovsky and Piskunov 1937).
 
-    - `diffusivity`: mm²/day, at least 0: a number or a map on the grid. For a patient write
+    - `diffusivity`: mm²/day, at least 0: a number, a map on the grid, or a map of symmetric tensors. For a patient write
       `0.13 * patient.map("tumour_diffusivity")`: white matter 1, grey matter about 0.1, barriers 0.
     - `proliferation`: 1/day, at least 0: a number or a map.
 
     In a uniform medium a front settles at the speed 2 √(D ρ). Good values: high grade 0.13 mm²/day and 0.025 1/day, a
-    front of 42 mm/year; low grade a tenth of both. Raises `ValueError` for NaN, negative values and tensor maps.
+    front of 42 mm/year; low grade a tenth of both. Raises `ValueError` for NaN and negative values.
     """
 
-    diffusivity: Map
+    diffusivity: Map | TensorMap
     proliferation: Map
 
     def __init__(self, diffusivity, proliferation):
-        self.diffusivity = _number_or_map("diffusivity", diffusivity, "mm²/day")
+        tensors = np.ndim(diffusivity) == 5
+        self.diffusivity = (
+            _tensors(diffusivity) if tensors else _number_or_map("diffusivity", diffusivity, "mm²/day")
+        )
         self.proliferation = _number_or_map("proliferation", proliferation, "1/day")
 
 
@@ -56,13 +61,15 @@ class Strang(eqx.Module):
     `stages − 1` explicit steps (Gottlieb, Ketcheson and Shu, 2011, sec. 6.1). Every stage is a convex combination of
     neighbours, so 0 <= u <= 1 holds without any clamp.
 
-    - `time_step`: the longest step, days. - `stages`: 2 or more.
+    - `time_step`: the longest step, days. - `stages`: 2 or more. - `offsets`: between voxels along which a map of tensors
+      diffuses; needed where that is traced.
 
     Good values: `Strang.stable(model, grid)` finds both from numbers that are not traced.
     """
 
     time_step: float = eqx.field(static=True)
     stages: int = eqx.field(static=True, default=2)
+    offsets: tuple[Offset, ...] | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         require_range("time_step", self.time_step, 1e-9, 1e6, "days")
@@ -79,7 +86,12 @@ class Strang(eqx.Module):
                 "diffusivity or proliferation is being traced, so no stable step can be found from it; "
                 "outside jit and grad, write scheme = biomech.Strang.stable(largest_model, grid) and pass scheme=scheme"
             )
-        fastest = float(jnp.max(outflow(_faces(model, grid, domain))))
+        offsets = (
+            offsets_of(jnp.asarray(model.diffusivity), grid.spacing)
+            if np.ndim(model.diffusivity) == 5
+            else None
+        )
+        fastest = _fastest(_faces(model, grid, domain, offsets=offsets))
         growth = float(np.max(np.asarray(model.proliferation)))
         if time_step is None:
             time_step = min(
@@ -87,7 +99,7 @@ class Strang(eqx.Module):
                 10 * SAFETY / fastest if fastest > 0 else np.inf,
                 30.0,
             )
-        return cls(float(time_step), 1 + max(1, int(np.ceil(time_step * fastest / SAFETY))))
+        return cls(float(time_step), 1 + max(1, int(np.ceil(time_step * fastest / SAFETY))), offsets)
 
 
 def grow(
@@ -117,7 +129,7 @@ def grow(
     _check_inputs(initial, grid, model, events, domain)
     times = _checked_days(days)
     scheme = Strang.stable(model, grid, domain=domain) if scheme is None else scheme
-    faces = _faces(model, grid, domain, initial.dtype)
+    faces = _faces(model, grid, domain, initial.dtype, offsets=scheme.offsets)
     _check_scheme(scheme, faces)
     u = initial if domain is None else jnp.where(_inside(domain), initial, 0)
     rate = jnp.asarray(model.proliferation, u.dtype)
@@ -126,18 +138,33 @@ def grow(
         for number in span.resections:
             left = events[number].left(u.dtype)  # type: ignore[attr-defined]
             u, conducting = u * left, conducting * left
-            faces = _faces(model, grid, domain, u.dtype, conducting)
+            faces = _faces(model, grid, domain, u.dtype, conducting, scheme.offsets)
         u = march_span(u, faces, rate, span, tuple(events), scheme.stages)
         if span.picture:
             snapshots.append(u)
     return jnp.stack(snapshots)
 
 
-def _faces(model: FisherKPP, grid: Grid, domain, dtype=None, conducting=1.0) -> Faces:
-    """Of the share of each voxel that is open: a cavity conducts nothing."""
-    diffusivity = jnp.broadcast_to(jnp.asarray(model.diffusivity, dtype) * conducting, grid.shape)
+def _faces(
+    model: FisherKPP,
+    grid: Grid,
+    domain,
+    dtype=None,
+    conducting=1.0,
+    offsets: tuple[Offset, ...] | None = None,
+) -> Exchange:
+    """What voxels exchange, of which a share is conducting: a cavity is not."""
     inside = None if domain is None else _inside(domain)
+    if np.ndim(model.diffusivity) == 5:
+        faces = tensor_faces(jnp.asarray(model.diffusivity, dtype), grid.spacing, inside, offsets)
+        return faces if np.ndim(conducting) == 0 else faces.between(jnp.asarray(conducting))
+    diffusivity = jnp.broadcast_to(jnp.asarray(model.diffusivity, dtype) * conducting, grid.shape)
     return face_coefficients(diffusivity, grid.spacing, inside, HarmonicFaces())
+
+
+def _fastest(faces: Exchange) -> float:
+    """The largest rate at which a voxel would empty, 1/day."""
+    return float(jnp.max(faces.outflow() if isinstance(faces, TensorFaces) else outflow(faces)))
 
 
 def _inside(domain) -> Bool[Array, "x y z"]:
@@ -146,17 +173,22 @@ def _inside(domain) -> Bool[Array, "x y z"]:
 
 
 def _number_or_map(name: str, value, unit: str):
-    if np.ndim(value) == 5:
-        raise InputError(
-            f"{name} is a tensor map of shape {np.shape(value)}; tensors come with a later version: "
-            "give a number or a map 'x y z'"
-        )
     if np.ndim(value) not in (0, 3):
         raise InputError(
             f"{name} has shape {np.shape(value)}; it must be a number or a map 'x y z' in {unit}"
         )
     require_finite(name, value)
     require_range(name, value, 0.0, 1e6, unit)
+    return value
+
+
+def _tensors(value):
+    """Their symmetry and signs are looked at where they are decomposed."""
+    if np.shape(value)[3:] != (3, 3):
+        raise InputError(
+            f"diffusivity has shape {np.shape(value)}; a map of tensors has the shape 'x y z 3 3', in mm²/day"
+        )
+    require_finite("diffusivity", value)
     return value
 
 
@@ -169,8 +201,9 @@ def _check_inputs(initial, grid: Grid, model: FisherKPP, events, domain) -> None
         ("proliferation", model.proliferation),
         ("domain", domain),
     ):
-        if value is not None and np.ndim(value) == 3:
-            require_shape(name, value, grid.shape)
+        if value is not None and np.ndim(value) >= 3:
+            tail = (3, 3) if np.ndim(value) == 5 else ()
+            require_shape(name, value, (*grid.shape, *tail))
     for number, event in enumerate(events):
         if not isinstance(event, Treatment):
             raise InputError(
@@ -207,11 +240,11 @@ def _checked_days(days: Sequence[float]) -> list[float]:
     return times
 
 
-def _check_scheme(scheme: Strang, faces: Faces) -> None:
+def _check_scheme(scheme: Strang, faces: Exchange) -> None:
     """Refuses a scheme whose stages would leave [0, 1]; traced coefficients pass."""
-    if not is_concrete(faces.x):
+    if not all(map(is_concrete, jax.tree.leaves(faces))):
         return
-    fastest = float(jnp.max(outflow(faces)))
+    fastest = _fastest(faces)
     if scheme.time_step * fastest > (scheme.stages - 1) * (1 + 1e-5):
         needed = 1 + int(np.ceil(scheme.time_step * fastest / SAFETY))
         raise InputError(

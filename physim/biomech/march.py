@@ -11,9 +11,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from physim.core.diffusion import Faces, logistic, react_diffuse
+from physim.core.tensor_diffusion import TensorFaces, diffuse_by_tensors
 
 from .schedule import Span, chunked
 from .therapy import Chemotherapy, Radiotherapy, Treatment
+
+Exchange = Faces | TensorFaces
 
 
 class Effects(NamedTuple):
@@ -45,7 +48,7 @@ def effects_of(events: tuple[Treatment, ...], dtype) -> Effects:
     return Effects(tuple(fractions), tuple(drugs))
 
 
-def march_span(u, faces: Faces, rate, span: Span, events: tuple[Treatment, ...], stages: int) -> Array:
+def march_span(u, faces: Exchange, rate, span: Span, events: tuple[Treatment, ...], stages: int) -> Array:
     """The cell density after all steps of a span."""
     if not len(span.start):
         return u
@@ -74,7 +77,7 @@ def _rows(span: Span, events: tuple[Treatment, ...], counts: tuple[int, int], dt
 
 
 @partial(jax.jit, static_argnums=4)
-def _march(u, faces: Faces, rate, length, counts: tuple[int, int, int]):
+def _march(u, faces: Exchange, rate, length, counts: tuple[int, int, int]):
     """Equal steps without treatment: what the logistic flow needs is computed once."""
     chunks, chunk, stages = counts
     length = jnp.asarray(length, u.dtype)
@@ -89,7 +92,7 @@ def _march(u, faces: Faces, rate, length, counts: tuple[int, int, int]):
 
 
 @partial(jax.jit, static_argnums=5)
-def _march_treated(u, faces: Faces, rate, effects: Effects, rows: Rows, stages: int):
+def _march_treated(u, faces: Exchange, rate, effects: Effects, rows: Rows, stages: int):
     """Steps of any length: a fraction first, then half of growth and drugs, diffusion, and the other half."""
 
     def step(u, row: Rows):
@@ -111,7 +114,11 @@ def _killed(u, effects: Effects, exposures):
     return u
 
 
-def _diffuse(u, faces: Faces, length, stages: int):
+def _diffuse(u, faces: Exchange, length, stages: int):
     """SSPRK(s, 2): s explicit steps of Δt/(s−1), then the mean of the start (weight 1/s) and the end."""
-    far = react_diffuse(u, faces, 0.0, length / (stages - 1), stages)
+    step = length / (stages - 1)
+    if isinstance(faces, TensorFaces):
+        far = diffuse_by_tensors(u, faces, step, stages)
+    else:
+        far = react_diffuse(u, faces, 0.0, step, stages)
     return u / stages + far * ((stages - 1) / stages)

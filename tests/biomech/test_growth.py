@@ -112,6 +112,48 @@ def test_derivatives_in_everything():
     assert_gradients(mass, here, dict.fromkeys(here, 1e-5), directions=3)
 
 
+def fibres(shape) -> np.ndarray:
+    """Tensors that conduct ten times as well along (1, 1, 0), mm²/day."""
+    along = np.array([1.0, 1.0, 0.0]) / np.sqrt(2)
+    return np.broadcast_to(0.02 * np.eye(3) + 0.18 * np.outer(along, along), (*shape, 3, 3))
+
+
+@pytest.mark.usefixtures("x64")
+def test_tensors_that_are_alike_in_all_directions_grow_as_a_number():
+    grid, initial, _, domain = box(4)
+    same = lambda d: biomech.grow(
+        initial, grid, biomech.FisherKPP(d, 0.1), [10.0], domain=domain, scheme=biomech.Strang(0.5, stages=3)
+    )
+    np.testing.assert_allclose(
+        same(0.2 * np.broadcast_to(np.eye(3), (*grid.shape, 3, 3))), same(0.2), rtol=1e-10
+    )
+
+
+def test_a_tumour_follows_the_fibres_and_stays_out_of_a_cavity():
+    grid = Grid((15, 15, 9), 1.0)
+    seed = biomech.seed_tumour(grid, (0.0, 0.0, 0.0), 2.0)
+    model = biomech.FisherKPP(fibres(grid.shape), 0.05)
+    cut = np.zeros(grid.shape)
+    cut[9:12, 9:12] = 1.0
+    grown = np.asarray(biomech.grow(seed, grid, model, [30.0, 60.0], (biomech.Resection(30.0, cut),)))
+    assert grown[0, 10, 10, 4] > 3 * grown[0, 10, 4, 4]  # along the fibres, and across
+    assert np.all(grown[0][cut > 0] > 0)
+    assert not np.any(grown[1][cut > 0])
+    assert grown.max() <= 1 + 1e-6
+
+
+def test_traced_tensors_need_a_scheme_with_their_offsets():
+    grid, initial, _, _ = box()
+    tensors = fibres(grid.shape).astype(np.float32)
+    scheme = biomech.Strang.stable(biomech.FisherKPP(tensors, 0.1), grid)
+    cells = lambda scale, scheme: jnp.sum(
+        biomech.grow(initial, grid, biomech.FisherKPP(scale * tensors, 0.1), [5.0], scheme=scheme)
+    )
+    assert np.isfinite(jax.jit(lambda scale: cells(scale, scheme))(0.9))
+    with pytest.raises(InputError, match="being traced"):
+        jax.jit(lambda scale: cells(scale, biomech.Strang(scheme.time_step, scheme.stages)))(0.9)
+
+
 def test_a_traced_model_needs_a_scheme_and_says_so():
     grid, initial, _, _ = box()
     with pytest.raises(InputError, match=r"scheme = biomech.Strang.stable"):
