@@ -33,6 +33,7 @@ from .contrasts import SpinEcho as SpinEcho
 from .contrasts import SpoiledGradientEcho as SpoiledGradientEcho
 from .contrasts import null_time as null_time
 from .dephasing import DephasingWarning as DephasingWarning
+from .diffusing import DiffusionWarning as DiffusionWarning
 from .encode import Cartesian as Cartesian
 from .encode import same_box as same_box
 from .encoding import Automatic as Automatic

@@ -55,10 +55,12 @@ def warn_of_dephasing(program: Program, spins: Isochromats, per_voxel: int, grid
     share, cycles = _returned(ways, per_voxel)
     if share <= SHARE:
         return
-    enough = next((n for n in NUMBERS if n > per_voxel and _returned(ways, n)[0] <= SHARE / 2), NUMBERS[-1])
+    enough = next((n for n in NUMBERS if n > per_voxel and _returned(ways, n)[0] <= SHARE / 2), None)
+    more = "" if enough is None else f"write per_voxel={enough}, or "
     warnings.warn(
         f"gradients wind {cycles:.3g} cycles across a voxel before magnetisation has decayed, and {per_voxel} spins per voxel "
-        f"bring {100 * share:.2g} % of the signal back there, which a patient would not: write per_voxel={enough}",
+        f"bring {100 * share:.2g} % of the signal back there, which a patient would not: {more}"
+        "take phase graphs, spins=mri.voxels_in(patient, scanner)",
         DephasingWarning,
         stacklevel=3,
     )

@@ -17,6 +17,7 @@ from .coils.receive import sensitivity_maps
 from .configuration import PhaseGraph
 from .contrasts import Contrast
 from .dephasing import spins_enough, warn_of_dephasing
+from .diffusing import warn_of_diffusion
 from .encode import Cartesian, decode, encode
 from .gradients import GradientSystem
 from .motion import Motion, Still
@@ -96,7 +97,8 @@ def scan(
     `scanner.noise_covariance`; its standard deviation is such that a coil's image on `raw.grid` has the noise that
     `scanner` asks for. Equal keys give equal bits. Raises `ValueError` for a
     sequence whose samples do not fill a Cartesian matrix: take its samples from `simulate`. Warns (`DephasingWarning`) where
-    so few spins per voxel bring magnetisation back that spoilers have dephased, with a number that is enough.
+    so few spins per voxel bring magnetisation back that spoilers have dephased, with a number that is enough, and
+    (`DiffusionWarning`) where spins that are points lack the weighting of a sequence by diffusion.
 
     Good values: `scan(patient, mri.SpinEcho(tr=4.0, te=0.09), mri.Scanner(field=3.0), jax.random.key(0))`.
     """
@@ -145,6 +147,7 @@ def _played(
     """The samples of a sequence, of spins that are given or made, with a warning where those made are too few."""
     if spins is not None:
         return simulate(spins, sequence, scanner, motion=motion)
+    warn_of_diffusion(sequence, patient)
     program = compile_sequence(sequence, float(scanner.field), gradients=scanner.gradients, motion=motion)
     if per_voxel is None:
         per_voxel = spins_enough(program, _single(patient, scanner), patient.grid)

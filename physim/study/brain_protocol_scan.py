@@ -174,7 +174,11 @@ def _diffusion(b_value: float, title: str) -> Callable[[BrainProtocolRecipe, Gri
         weighting = asked.b_value * b_value
         matrix, view = _matrix(grid, asked.resolution)
         region = mri.sequences.Slice(recipe.sequences.thickness)
-        sequence = mri.sequences.diffusion_echo_planar(matrix, view, weighting, te=asked.te, region=region)
+        # Fat would lie across the brain: an echo-planar image displaces it by many voxels.
+        no_fat = mri.sequences.FatSaturation(duration=round(24e-3 / field, 5))
+        sequence = mri.sequences.diffusion_echo_planar(
+            matrix, view, weighting, te=asked.te, region=region, preparation=no_fat
+        )
         told = f"{title} b {weighting:.0f}" if weighting else title
         series = MRSeries(
             description=told,

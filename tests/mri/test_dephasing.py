@@ -1,5 +1,6 @@
 """The warning of too few spins: it speaks where a converged run says that the image is wrong, and is silent elsewhere."""
 
+import re
 import warnings
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 from physim import mri
 from physim.mri import dephasing
 from physim.mri.dephasing import warn_of_dephasing
+from physim.mri.diffusing import warn_of_diffusion
 from physim_phantoms import Grid, Phantom
 from tests.helper import nrmse
 
@@ -39,7 +41,7 @@ def test_warns_where_spoiled_magnetisation_comes_back_and_names_a_number_that_do
     ) as seen:
         few = samples(spoiled(), 16)
     assert len(seen) == 1
-    enough = int(str(seen[0].message).split("=")[1])
+    enough = int(re.search(r"per_voxel=(\d+)", str(seen[0].message))[1])  # type: ignore[index]
     truth = samples(spoiled(), 2003)
     assert nrmse(samples(spoiled()), truth) < 0.05  # by default as many as it takes, and no warning
     assert nrmse(few, truth) > 0.1
@@ -87,3 +89,21 @@ def test_is_silent_where_nothing_comes_back(make):
         warnings.simplefilter("always")
         warn_of_dephasing(mri.compile_sequence(make()), mri.spins_in(patient(), SCANNER, 16), 16, GRID)
     assert told == []
+
+
+def test_warns_of_a_weighting_that_points_do_not_have():
+    weighted = S.diffusion_echo_planar(MATRIX, VIEW, 800.0, te=90e-3, dwell=20e-6, region=S.Whole())
+    with pytest.warns(mri.DiffusionWarning, match=r"b is 8\d\d.* of the signal of .* spins=mri.voxels_in"):
+        warn_of_diffusion(weighted, patient())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        warn_of_diffusion(spoiled(), patient())
+        warn_of_diffusion(refocused(np.pi), patient())
+    assert told == []
+
+
+def test_where_no_number_is_enough_phase_graphs_are_named(monkeypatch):
+    monkeypatch.setattr(dephasing, "NUMBERS", (17,))
+    program = mri.compile_sequence(spoiled())
+    with pytest.warns(mri.DephasingWarning, match=r"would not: take phase graphs"):
+        warn_of_dephasing(program, mri.spins_in(patient(), SCANNER, 17), 17, GRID)
