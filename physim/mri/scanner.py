@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from physim_phantoms._checks import require_range
+from physim_phantoms._checks import InputError, require_range
 
 from .coils.covariance import Covariance, Uncorrelated
 from .coils.receive import Receive, Uniform
@@ -19,6 +19,22 @@ from .spikes import NoSparks, Sparks
 
 REFERENCE_FIELD = 3.0  # T, where `noise` is quoted
 REFERENCE_VOLUME = 1.0  # mm³, the voxel for which `noise` is quoted
+
+
+PARTS = (
+    ("receive", Receive, "mri.head_array(8), or mri.Uniform()"),
+    ("noise_covariance", Covariance, "mri.NoiseCovariance(psi)"),
+    ("transmit", Transmit, "mri.NominalTransmit(1.2)"),
+    ("b0", MainField, "mri.SusceptibilityField(), or mri.Homogeneous()"),
+    ("spikes", Sparks, "mri.Spikes(...)"),
+    ("gradients", GradientSystem, "mri.GradientSystem()"),
+)
+
+
+def _require_kind(name: str, value: object, kind: type, instead: str) -> None:
+    """Refuses numbers and arrays where an object belongs."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} is {value!r}; it must be an object: write {name}={instead}")
 
 
 class Scanner(eqx.Module):
@@ -52,6 +68,8 @@ class Scanner(eqx.Module):
     def __check_init__(self):
         require_range("field", self.field, 0.01, 20.0, "T")
         require_range("noise", self.noise, 0.0, 10.0)
+        for name, kind, instead in PARTS:
+            _require_kind(name, getattr(self, name), kind, instead)
         self.noise_covariance.matrix(self.receive.count)  # refuses another number of coils
 
     def image_noise(self, voxel_volume: Number) -> Float[Array | np.ndarray, ""]:

@@ -147,6 +147,12 @@ def test_derivatives_through_sense_and_grappa():
     assert_gradient(of_samples, jnp.zeros(seen.shape), 1e-5, step=1e-6, directions=1)
 
 
+def test_maps_on_another_matrix_are_refused():
+    samples = np.ones((6, 8, 4, 1), np.complex64)
+    with pytest.raises(InputError, match=r"sensitivities .*\(6, 8, 4, 1\)"):
+        unchecked(recon.Sense.image)(recon.Sense(MAPS, (1, 2, 1)), samples, Grid((8, 4, 1), (1.0, 1.0, 1.0)))
+
+
 def test_refusals():
     grid = GRID
     with pytest.raises(InputError, match="folds 8 voxels together, which 6 coils cannot resolve"):

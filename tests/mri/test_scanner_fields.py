@@ -9,6 +9,7 @@ from physim import mri
 from physim.mri.coils.covariance import coloured_noise
 from physim.mri.coils.loop_field import relative_potential
 from physim.mri.reconstruction.combine import SensitivityWeighted
+from physim.mri.scanner import PARTS, _require_kind
 from physim_phantoms import Grid, InputError, Phantom
 from tests.helper import nrmse, unchecked
 
@@ -108,6 +109,14 @@ def test_loops_share_the_noise_of_the_body():
 def test_covariances_that_are_none_are_refused(matrix, why):
     with pytest.raises(InputError, match=why):
         unchecked(mri.NoiseCovariance)(matrix)
+
+
+@pytest.mark.parametrize("name", ["receive", "noise_covariance", "transmit", "b0", "spikes", "gradients"])
+def test_numbers_where_an_object_belongs_are_refused(name):
+    kind, instead = next((kind, instead) for part, kind, instead in PARTS if part == name)
+    with pytest.raises(ValueError, match=rf"{name} is 1.2; it must be an object: write {name}=mri\."):
+        _require_kind(name, 1.2, kind, instead)
+    _require_kind(name, getattr(mri.Scanner(), name), kind, instead)
 
 
 def test_other_refusals(key):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from physim_phantoms import Grid
-from physim_phantoms._checks import InputError, is_concrete, require_range
+from physim_phantoms._checks import InputError, is_concrete, require_range, require_shape
 
 from .checks import require_coils, require_covariance, require_matrix, require_sensitivities
 from .fourier import coil_images, square_norm
@@ -58,6 +58,7 @@ class Sense(eqx.Module):
         """The unfolded image."""
         require_matrix(samples, grid)
         require_coils("samples", samples.shape[0], self.sensitivities.shape[0])
+        require_shape("sensitivities", self.sensitivities, (self.sensitivities.shape[0], *grid.shape))
         made = _unfold(self, jnp.asarray(samples), grid)
         self._require_resolved(made)
         return made
