@@ -8,7 +8,6 @@ Swanson, Alvord and Murray, Cell Prolif. 33 (2000) 317 for white matter conducti
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -24,7 +23,7 @@ from physim_phantoms._checks import InputError, is_concrete, require_finite, req
 
 from .march import Exchange, march_span
 from .schedule import spans_of
-from .therapy import Map, Resection, Treatment
+from .therapy import Map, Resection, Treatment, ascending_days
 
 Mask = Bool[Array | np.ndarray, "x y z"] | Float[Array | np.ndarray, "x y z"]
 
@@ -127,7 +126,7 @@ def grow(
     """
     initial = jnp.asarray(initial)
     _check_inputs(initial, grid, model, events, domain)
-    times = _checked_days(days)
+    times = list(ascending_days("days", days))
     scheme = Strang.stable(model, grid, domain=domain) if scheme is None else scheme
     faces = _faces(model, grid, domain, initial.dtype, offsets=scheme.offsets)
     _check_scheme(scheme, faces)
@@ -230,14 +229,6 @@ def _require_touching(initial, events, domain) -> None:
                 f"the region of event {number} (Resection) touches nothing of the domain in which tumour can live; "
                 "check that both are on the same grid"
             )
-
-
-def _checked_days(days: Sequence[float]) -> list[float]:
-    require_finite("days", days)
-    times = [float(day) for day in np.atleast_1d(np.asarray(days, float))]
-    if not times or times[0] < 0 or any(b <= a for a, b in itertools.pairwise(times)):
-        raise InputError(f"days is {times}; it must ascend from 0 or later, like [0.0, 90.0, 180.0]")
-    return times
 
 
 def _check_scheme(scheme: Strang, faces: Exchange) -> None:

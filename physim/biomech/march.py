@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     exposures: Float[Array, "chunk step drug 2"]
 
 
-def effects_of(events: tuple[Treatment, ...], dtype) -> Effects:
+def _effects_of(events: tuple[Treatment, ...], dtype) -> Effects:
     """The effects of all events."""
     fractions = [one.survival().astype(dtype) for one in events if isinstance(one, Radiotherapy)]
     drugs = [
@@ -58,7 +58,7 @@ def march_span(u, faces: Exchange, rate, span: Span, events: tuple[Treatment, ..
     if not (span.fractions.any() or drugs) and np.ptp(lengths) < 1e-9:
         return _march(u, faces, rate, float(lengths[0]), (*counts, stages))
     return _march_treated(
-        u, faces, rate, effects_of(events, u.dtype), _rows(span, events, counts, u.dtype), stages
+        u, faces, rate, _effects_of(events, u.dtype), _rows(span, events, counts, u.dtype), stages
     )
 
 

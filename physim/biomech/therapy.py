@@ -46,7 +46,7 @@ class Radiotherapy(Treatment):
     alpha_beta: Map = 10.0
 
     def __init__(self, days, dose: Map = 2.0, alpha: Map = 0.05, alpha_beta: Map = 10.0):
-        self.days = _checked_days("days", days)
+        self.days = ascending_days("days", days)
         require_range("dose", dose, 0.0, 100.0, "Gy")
         require_range("alpha", alpha, 0.0, 2.0, "1/Gy")
         require_range("alpha_beta", alpha_beta, 0.1, 100.0, "Gy")
@@ -100,7 +100,7 @@ class Chemotherapy(Treatment):
     clearance: float | Float[Array | np.ndarray, ""] = 9.24
 
     def __init__(self, days, sensitivity: Map = 0.4, dose: Map = 1.0, clearance=9.24):
-        self.days = _checked_days("days", days)
+        self.days = ascending_days("days", days)
         require_range("sensitivity", sensitivity, 0.0, 1e3, "1/day")
         require_range("dose", dose, 0.0, 1e3)
         require_range("clearance", clearance, 1e-3, 1e3, "1/day")
@@ -127,14 +127,14 @@ class Resection(Treatment):
     - `day`. - `region`: on the grid, bool or the share of each voxel that is taken, 0 to 1. Differentiable in the share.
 
     Source: Swanson et al., Cell Prolif. 33 (2000) 317. Good values: the enhancing tumour with a margin, or a sphere.
-    Raises `ValueError` for an empty region, shares outside 0 to 1, NaN.
+    Raises `ValueError` for shares outside 0 to 1 and NaN; `grow` does for a region that touches nothing.
     """
 
     days: tuple[float, ...] = eqx.field(static=True)
     region: Region
 
     def __init__(self, day: float, region: Region):
-        self.days = _checked_days("day", (day,))
+        self.days = ascending_days("day", (day,))
         require_finite("region", region)
         require_range("region", region, 0.0, 1.0)
         self.region = region
@@ -149,11 +149,10 @@ class Resection(Treatment):
         return 1 - jnp.asarray(self.region, dtype)
 
 
-def _checked_days(name: str, days) -> tuple[float, ...]:
+def ascending_days(name: str, days) -> tuple[float, ...]:
+    """Days that ascend from 0 or later."""
     require_finite(name, days)
     given = tuple(float(day) for day in np.atleast_1d(np.asarray(days, float)))
     if not given or given[0] < 0 or any(b <= a for a, b in itertools.pairwise(given)):
-        raise InputError(
-            f"{name} is {given}; days of treatment must ascend from 0 or later, like (30.0, 31.0, 32.0)"
-        )
+        raise InputError(f"{name} is {given}; it must ascend from 0 or later, like (0.0, 90.0, 180.0)")
     return given

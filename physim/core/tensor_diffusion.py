@@ -20,6 +20,7 @@ from physim_phantoms._checks import InputError, is_concrete, require_finite, req
 from .selling import decompose
 
 Offset = tuple[int, int, int]
+LOST = 3e-3  # of the trace that the decomposition of a tensor may miss
 TensorMap = Float[Array | np.ndarray, "x y z 3 3"]
 
 
@@ -53,6 +54,17 @@ def offsets_of(tensor: TensorMap, spacing) -> tuple[Offset, ...]:
         )
     _require_tensors(np.asarray(tensor))
     vectors, weights = decompose(_in_voxels(tensor, spacing))
+    kind = np.asarray(weights).dtype
+    again = jnp.einsum("...k,...ki,...kj->...ij", weights, vectors.astype(kind), vectors.astype(kind))
+    wrong = np.abs(np.asarray(again - _in_voxels(tensor, spacing))).max(axis=(-2, -1))
+    # NaN, too, is not within.
+    lost = ~(wrong <= LOST * np.trace(np.asarray(_in_voxels(tensor, spacing)), axis1=-2, axis2=-1) + 1e-30)
+    if lost.any():
+        first = tuple(int(i) for i in np.unravel_index(int(np.argmax(lost)), lost.shape))
+        raise InputError(
+            f"the diffusivity of voxel {first} has eigenvalues {np.linalg.eigvalsh(np.asarray(tensor)[first]).tolist()}, too far "
+            "apart for this grid: raise the smallest, for instance to a thousandth of the largest"
+        )
     used = np.asarray(vectors)[np.asarray(weights) > 0]
     if not len(used):
         return ()
@@ -85,7 +97,7 @@ def _coefficients(tensor, spacing, inside, offsets):
     ]
     if not alike:
         return jnp.zeros((0, *tensor.shape[:3]), tensor.dtype)
-    missing = jnp.any((weights > 0) & ~jnp.any(jnp.stack(alike), axis=0))
+    missing = jnp.any(~(weights <= 0) & ~jnp.any(jnp.stack(alike), axis=0))
     faces = []
     for one, offset in zip(alike, offsets, strict=True):
         own = jnp.sum(jnp.where(one, weights, 0), axis=-1)

@@ -18,14 +18,14 @@ def turned(values, count: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("ratio", [1.0, 3.0, 10.0, 50.0])
+@pytest.mark.parametrize("ratio", [1.0, 3.0, 10.0, 50.0, 1000.0])
 def test_squares_along_whole_vectors_add_up_to_the_tensor(ratio):
     tensors = turned((1.0, 0.7 / ratio + 0.3 / ratio, 1.0 / ratio), 500)
     vectors, weights = (np.asarray(one) for one in decompose(jnp.asarray(tensors)))
     assert weights.min() >= 0
     again = np.einsum("nk,nki,nkj->nij", weights, vectors.astype(float), vectors.astype(float))
     # Products that count as rounding are left out: 1e-6 of the trace.
-    assert np.abs(again - tensors).max() < (1e-12 if ratio < 40 else 1e-5)
+    assert np.abs(again - tensors).max() < (1e-12 if ratio < 40 else 1e-5 if ratio < 100 else 2e-4)
 
 
 def everywhere(tensor, shape):
@@ -124,6 +124,10 @@ def test_a_tensor_beyond_the_offsets_given_makes_nan():
         (lambda d: d.__setitem__((2, 1, 3, 0, 1), 0.3), r"voxel \(2, 1, 3\) is not symmetric"),
         (lambda d: d.__setitem__((2, 1, 3), -np.eye(3)), r"voxel \(2, 1, 3\) has a negative eigenvalue"),
         (lambda d: d.__setitem__((0, 0, 0), np.nan), "NaN"),
+        (
+            lambda d: d.__setitem__((1, 1, 1), turned((1.0, 1e-7, 1e-7), 1)[0]),
+            r"voxel \(1, 1, 1\) .* too far apart",
+        ),
     ],
 )
 def test_what_is_no_tensor_is_refused(change, words):
